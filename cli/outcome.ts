@@ -42,6 +42,8 @@ export const cliReasons = {
   REFUSED: exitCodes.refused,
   LOCK_LOST: exitCodes.outcomeUnknown,
   STATEMENT_MISMATCH: exitCodes.unexpected,
+  PROOF_MISMATCH: exitCodes.statementNotComplete,
+  PROOF_KEY_UNKNOWN: exitCodes.statementNotComplete,
   OUTPUT_FAILED: exitCodes.unexpected,
   UNEXPECTED: exitCodes.unexpected,
 } as const satisfies Record<string, ExitCode>;

@@ -78,6 +78,7 @@ const resolvesByReason: Readonly<Record<Reason, boolean>> = {
   API_KEY_LIMIT: false,
   EXPORT_NOT_READY: false,
   EXPORT_EXPIRED: false,
+  CHECKPOINT_PENDING: false,
   TOTP_ALREADY_ENABLED: false,
   TOTP_NOT_ENABLED: false,
   TOTP_NOT_BEGUN: false,

@@ -17,7 +17,7 @@ const transaction = words(
 const balance = words('walletId userId currency balance seq asOf');
 const exported = words(
   'id status userId walletId currency from to timezone locale format rows rowsDone bytes sha256 ' +
-    'requestedBy createdAt finishedAt expiresAt failure mail mailFailure file dryRun',
+    'requestedBy createdAt finishedAt expiresAt failure mail mailFailure file proof dryRun',
 );
 const line = words('seq date transactionId operation description merchant debit credit balance');
 const statement = [
@@ -83,6 +83,11 @@ export const jsonFields: Readonly<Record<string, JsonPaths>> = {
     'nextPageToken',
   ],
   'statement export': exported,
+  'statement verify': [
+    ...words('file proof walletId userId currency from to timezone lines firstSeq lastSeq'),
+    ...words('opening totalDebit totalCredit closing periodProved'),
+    ...within('checkpoint', words('time wallets root keyId keyOrigin keyServer')),
+  ],
   'exports list': listOf([...exported, 'userEmail']),
   'exports show': exported,
   'exports wait': exported,

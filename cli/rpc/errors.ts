@@ -96,6 +96,7 @@ export const hintByReason: Readonly<Record<Reason, string | undefined>> = {
   STATEMENT_UNAVAILABLE: 'run the command again in a moment',
   WALLET_BUSY: "run it again in a moment; if it stays locked, ask the server's operator",
   SHUTTING_DOWN: 'run the command again in a moment',
+  CHECKPOINT_PENDING: 'run it again after that time, or have an operator run: walletd checkpoint',
   STREAM_IDLE: 'run the command again',
   DEADLINE_EXCEEDED: 'run the command again, with a longer --timeout if need be',
   CANCELLED: 'run the command again',

@@ -63,6 +63,7 @@ export const exitCodeByReason: Readonly<Record<Reason, ExitCode>> = {
   WALLET_UNAVAILABLE: exitCodes.unavailable,
   STATEMENT_UNAVAILABLE: exitCodes.unavailable,
   WALLET_BUSY: exitCodes.unavailable,
+  CHECKPOINT_PENDING: exitCodes.unavailable,
   SHUTTING_DOWN: exitCodes.unavailable,
   STREAM_IDLE: exitCodes.unavailable,
   DEADLINE_EXCEEDED: exitCodes.outcomeUnknown,

@@ -125,7 +125,7 @@ export function createWallet(options: WalletOptions) {
     name: 'digitalwallet.wallet.v1.WalletService',
     definition: WalletServiceService,
     handlers: {
-      ...createHandlers({ ...calls, commitDb }),
+      ...createHandlers({ ...calls, commitDb, checkpointEveryMs: options.checkpoints?.everyMs }),
       ...createStreamHandlers({ ...calls, log }),
       ...createBatchHandlers(calls),
       ...createDeadLetterHandlers(deadLetters, trail),

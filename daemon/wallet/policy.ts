@@ -18,6 +18,7 @@ export const policies: Policies<WalletServiceServer> = {
   unfreezeWallet: { roles: staff },
   streamLedger: { roles: [], service: true },
   verifyLedger: { roles: admins, service: true },
+  getStatementProof: { roles: allRoles, scope: 'wallets:read' },
   listDeadLetters: { roles: staff, scope: 'dead-letters:read' },
   replayDeadLetters: { roles: staff, scope: 'dead-letters:write' },
   discardDeadLetters: { roles: staff, scope: 'dead-letters:write' },

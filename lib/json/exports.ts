@@ -12,6 +12,8 @@ export type ExportRow = {
   readonly made: Export;
   readonly isDryRun?: boolean;
   readonly file?: string;
+  /** Where its proof was written to. */
+  readonly proof?: string;
 };
 
 export const exportFormatNumbers: Readonly<Record<ExportFormat, WireFormat>> = {
@@ -54,7 +56,7 @@ const presence = (text: string): string | undefined => (text === '' ? undefined 
 
 /** docs/cli.md, "JSON": the shape of an export. Of a dry run nothing is made that had an id. */
 export function toExportJson(row: ExportRow): object {
-  const { made, isDryRun = false, file } = row;
+  const { made, isDryRun = false, file, proof } = row;
   const zoned = (time: Date | undefined): string | undefined =>
     time && formatZonedTime(time, made.timezone);
   return {
@@ -80,6 +82,7 @@ export function toExportJson(row: ExportRow): object {
     mail: nameExportMail(made.mailStatus),
     mailFailure: presence(made.mailFailure),
     file,
+    proof,
     ...(isDryRun ? { dryRun: true } : {}),
   };
 }

@@ -1,7 +1,7 @@
 import { Operation } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import { item } from '../support/grpc/client.ts';
 import type { Belongings } from './people.ts';
-import { exportOf, watchOf } from './requests.ts';
+import { exportOf, proofOf, watchOf } from './requests.ts';
 
 /**
  * One way to name a user's object in a request. A customer reaches their own (`own: 'in'`). For an
@@ -47,6 +47,13 @@ const inWallet: readonly ObjectRule[] = (['BRL', 'EUR', 'JPY'] as const).flatMap
       operation: 0,
       idPrefix: '',
     }),
+    hidden: noUser,
+    staff: both,
+  },
+  {
+    rpc: 'wallet.getStatementProof',
+    names: `user_id, ${currency}`,
+    request: ({ userId }: Belongings) => proofOf(userId, currency),
     hidden: noUser,
     staff: both,
   },

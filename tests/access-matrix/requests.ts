@@ -85,6 +85,7 @@ export const plainRequests: Readonly<Record<string, (ground: Ground) => object>>
   'wallet.unfreezeWallet': ({ userId }) => frozen(userId),
   'wallet.streamLedger': () => ({ afterWalletId: '', afterSeq: 0n }),
   'wallet.verifyLedger': () => ({}),
+  'wallet.getStatementProof': ({ userId }) => proofOf(userId, 'BRL'),
   'wallet.listDeadLetters': () => ({ ...page, state: 0, reason: '', deadLetterIds: [] }),
   'wallet.replayDeadLetters': ofDeadLetters,
   'wallet.discardDeadLetters': () => ({ ...ofDeadLetters(), note: '' }),
@@ -116,6 +117,14 @@ export const plainRequests: Readonly<Record<string, (ground: Ground) => object>>
 export const watchOf = (userId: string): object => ({
   userIds: userId === '' ? [] : [userId],
   cursor: '',
+});
+
+export const proofOf = (userId: string, currency: string): object => ({
+  userId,
+  currency,
+  from: new Date(0),
+  to: new Date(),
+  hideNeighbours: false,
 });
 
 export const exportOf = (userId: string, currency: string, dryRun: boolean): object => ({

@@ -55,6 +55,7 @@ export const rights = {
     unfreezeWallet: 'operator admin',
     streamLedger: 'service',
     verifyLedger: 'admin, service',
+    getStatementProof: 'customer operator admin, key wallets:read',
     listDeadLetters: 'operator admin, key dead-letters:read',
     replayDeadLetters: 'operator admin, key dead-letters:write',
     discardDeadLetters: 'operator admin, key dead-letters:write',

@@ -28,6 +28,7 @@ const heavy = new Set([
   'auth.changePassword',
   'wallet.streamLedger',
   'wallet.verifyLedger',
+  'wallet.getStatementProof',
   'statement.verifyProjection',
   'statement.rebuildProjection',
   'statement.watchLines',

@@ -62,6 +62,7 @@ export function exportColumns(timezone: string): readonly Column<OwnedExport>[] 
     textColumn('mail', 'MAIL', ({ made }) => nameExportMail(made.mailStatus), cardOnly),
     textColumn('mail_failure', 'MAIL FAILURE', ({ made }) => made.mailFailure, cardOnly),
     textColumn('file', 'FILE', ({ file }) => file, cardOnly),
+    textColumn('proof', 'PROOF', ({ proof }) => proof, cardOnly),
     textColumn('dry_run', 'DRY RUN', dryRunOf, cardOnly),
   ];
 }

@@ -121,7 +121,7 @@ async function fetchOnce(
 }
 
 /** A server that falls silent counts as lost. */
-async function readInTime<Response>(
+export async function readInTime<Response>(
   stream: AnswerStream<Response>,
   timeoutMs: number,
 ): Promise<CallResult<Response | undefined>> {

@@ -12,7 +12,8 @@ const meanings = {
   unavailable: 'unavailable or throttled, and certainly not done',
   notAllowed: 'not allowed',
   outcomeUnknown: 'outcome unknown: run the same command again, nothing is done twice',
-  statementNotComplete: 'a statement or an export is queued, incomplete or inconsistent',
+  statementNotComplete:
+    'a statement or an export is queued, incomplete, inconsistent or not proved',
   interrupted: 'interrupted or declined',
 } as const satisfies Record<keyof typeof exitCodes, string>;
 

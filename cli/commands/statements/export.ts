@@ -28,27 +28,31 @@ import {
 } from '../../outcome.ts';
 import { exportColumns } from '../exports/columns.ts';
 import { printObject } from '../../output/print.ts';
+import { defaultFileName, saveExport, stdoutName } from '../exports/save.ts';
+import type { ProofWish } from './proof/fetch.ts';
 import {
-  checkTarget,
-  defaultFileName,
-  saveExport,
-  stdoutName,
-  type Target,
-} from '../exports/save.ts';
+  checkTargets,
+  hideNeighboursOption,
+  readProofWish,
+  saveProof,
+  type ProofOptions,
+  type Targets,
+} from './proof/save.ts';
 import { addRangeOptions, readRange, type RangeOptions } from './request.ts';
 import type { GlobalOptions, Start } from '../shared/start.ts';
 import { exportFormatNumbers, toExportJson } from '../../../lib/json/exports.ts';
 
-type StatementExportOptions = RangeOptions & {
-  readonly format?: string;
-  readonly locale?: string;
-  readonly bom?: boolean;
-  readonly file?: string;
-  readonly email?: boolean;
-  readonly wait: boolean;
-  readonly idempotencyKey?: string;
-  readonly dryRun?: boolean;
-};
+type StatementExportOptions = RangeOptions &
+  ProofOptions & {
+    readonly format?: string;
+    readonly locale?: string;
+    readonly bom?: boolean;
+    readonly file?: string;
+    readonly email?: boolean;
+    readonly wait: boolean;
+    readonly idempotencyKey?: string;
+    readonly dryRun?: boolean;
+  };
 
 /** Adds `wallet statement export`. */
 export function addStatementExport(statement: Command, start: Start): void {
@@ -57,6 +61,8 @@ export function addStatementExport(statement: Command, start: Start): void {
     .option('--locale <LOCALE>', 'locale of a CSV file: en or pt-BR (default en)')
     .option('--bom', 'begin a CSV file with a byte order mark, for spreadsheets')
     .option('--file <FILE>', 'output file; - is stdout (default: named by currency and range)')
+    .option('--proof', 'also write FILE.proof.json, which proves the file without the server')
+    .option(...hideNeighboursOption)
     .option('--email', "also mail the file to the wallet's owner")
     .option('--no-wait', 'request the export, print its id, and do not wait')
     .option('--idempotency-key <KEY>', 'the same key never creates a second export')
@@ -71,6 +77,7 @@ Examples:
   wallet statement export --from 2026-01-01 --locale pt-BR --bom --file extrato.csv
   wallet statement export --from 2026-01-01 --format ndjson --file - | gzip > year.gz
   wallet statement export --from 2026-01-01 --email --no-wait
+  wallet statement export --month 2026-10 --proof --file october.csv
 
 An existing file is overwritten only after confirmation, or with --yes.`,
     )
@@ -107,11 +114,16 @@ async function runStatementExport(
   if (!isAwaited && file !== undefined) {
     return failUsage('file', '--file and --no-wait exclude each other: nothing is downloaded');
   }
+  if (!isAwaited && options.proof === true) return proofWithoutFile;
+  const wish = readProofWish(options, file);
+  if (!wish.ok) return wish;
   const isFetched = isAwaited && !isDryRun;
   // Said before anything is asked for.
-  const target =
-    isFetched && file !== undefined ? await checkTarget(context, file) : succeed(undefined);
-  if (!target.ok) return target;
+  const targets =
+    isFetched && file !== undefined
+      ? await checkTargets(context, file, wish.value)
+      : succeed(undefined);
+  if (!targets.ok) return targets;
   const created = await createExport(context, request.value);
   if (!created.ok) return created;
   const { made, isReplayed } = created.value;
@@ -129,29 +141,43 @@ async function runStatementExport(
   }
   const waited = await waitForExport(context, made.id);
   if (!waited.ok) return waited;
-  return fetchInto(context, waited.value, file, target.value);
+  return fetchInto(context, waited.value, { file, wish: wish.value }, targets.value);
 }
 
-/** Fetches what is written, to `file` or a name of its own, and prints what it was. */
+const proofWithoutFile = failUsage(
+  'proof',
+  '--proof and --no-wait exclude each other: nothing is downloaded',
+  'get both when the export is written: wallet exports download ID --wait --proof',
+);
+
+/**
+ * Fetches what is written, to `file` or a name of its own, with its proof if that is wanted, and
+ * prints what it was.
+ */
 export async function fetchInto(
   context: Context,
   made: Export,
-  file: string | undefined,
-  checked: Target | undefined,
+  { file, wish }: { readonly file: string | undefined; readonly wish: ProofWish | undefined },
+  checked: Targets | undefined,
 ): Promise<CommandOutcome> {
   const name = file === undefined ? defaultFileName(made) : succeed(file);
   if (!name.ok) return name;
   const path = name.value;
-  const target = checked ? succeed(checked) : await checkTarget(context, path);
-  if (!target.ok) {
+  const targets = checked ? succeed(checked) : await checkTargets(context, path, wish);
+  if (!targets.ok) {
     const hint = `it is kept: wallet exports download ${made.id} --file OTHER, or add --yes`;
-    return { ok: false, failure: { ...target.failure, hint } };
+    return { ok: false, failure: { ...targets.failure, hint } };
   }
-  const saved = await saveExport(context, made, path, target.value);
+  const saved = await saveExport(context, made, path, targets.value.file);
   if (!saved.ok) return saved;
   if (path === stdoutName) return done;
-  const columns = exportColumns(context.settings.timezone);
-  await printObject(context, { made, file: path }, columns, toExportJson);
+  const proof = wish
+    ? await saveProof(context, { made, file: path }, targets.value.proof, wish)
+    : succeed(undefined);
+  if (!proof.ok) return proof;
+  const row =
+    proof.value === undefined ? { made, file: path } : { made, file: path, proof: proof.value };
+  await printObject(context, row, exportColumns(context.settings.timezone), toExportJson);
   return done;
 }
 

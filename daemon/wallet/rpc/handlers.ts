@@ -18,6 +18,7 @@ import { changeStatus } from './freeze.ts';
 import type { GroupCommit } from '../commit/group-commit.ts';
 import { readItem, type ItemOptions } from '../requests/items.ts';
 import { streamLedger } from './ledger-stream.ts';
+import { getStatementProof, type ProofOptions } from './statement-proof.ts';
 import { openVerification } from './verify.ts';
 import { onlyIfDone } from '../events/outbox-full.ts';
 import type { AuditedDecision, AuditedCommand } from '../requests/audited-command.ts';
@@ -31,6 +32,7 @@ import {
 import { toWireTransaction } from '../wire.ts';
 
 export type HandlerOptions = ReadOptions &
+  Pick<ProofOptions, 'checkpointEveryMs'> &
   ItemOptions & {
     readonly groupCommit: GroupCommit<AuditedCommand, AuditedDecision>;
     /** Connections that no reader can use up: a freeze must not wait for them. */
@@ -83,6 +85,7 @@ export function createHandlers(options: HandlerOptions): Handlers<WalletServiceS
     ),
     freezeWallet: (request, context) => changeStatus(options, 'frozen', request, context),
     unfreezeWallet: (request, context) => changeStatus(options, 'active', request, context),
+    getStatementProof: (request, context) => getStatementProof(options, request, context),
     streamLedger: (request) => Promise.resolve(streamLedger(options.db, request)),
     verifyLedger: (request, context) => openVerification(options, request, context),
   };

@@ -60,11 +60,14 @@ async function* streamAfter(
     const entries = await db.read((tx) => readLedger(tx, place, isOneWallet, entriesPerRead));
     const last = entries.at(-1);
     if (!last) return;
-    const found = entries.map(toLedgerTransaction);
-    for (const transactions of splitByBytes(found, maxMessageBytes, sizeOf)) yield { transactions };
+    for (const transactions of splitIntoMessages(entries)) yield { transactions };
     after = { walletId: last.wallet.id, seq: last.seq };
   }
 }
+
+/** What fits into a message each. */
+export const splitIntoMessages = (entries: readonly Entry[]): Iterable<Transaction[]> =>
+  splitByBytes(entries.map(toLedgerTransaction), maxMessageBytes, sizeOf);
 
 /** With all that its hash covers. */
 const toLedgerTransaction = (entry: Entry): Transaction => ({

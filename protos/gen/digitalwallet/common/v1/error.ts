@@ -89,6 +89,7 @@ export const ErrorReason = {
   WALLET_BUSY: 91,
   DATABASE_BUSY: 92,
   STATEMENT_UNAVAILABLE: 93,
+  CHECKPOINT_PENDING: 94,
   UNIMPLEMENTED: 98,
   INTERNAL: 99,
   UNRECOGNIZED: -1,
@@ -163,6 +164,7 @@ export namespace ErrorReason {
   export type WALLET_BUSY = typeof ErrorReason.WALLET_BUSY;
   export type DATABASE_BUSY = typeof ErrorReason.DATABASE_BUSY;
   export type STATEMENT_UNAVAILABLE = typeof ErrorReason.STATEMENT_UNAVAILABLE;
+  export type CHECKPOINT_PENDING = typeof ErrorReason.CHECKPOINT_PENDING;
   export type UNIMPLEMENTED = typeof ErrorReason.UNIMPLEMENTED;
   export type INTERNAL = typeof ErrorReason.INTERNAL;
   export type UNRECOGNIZED = typeof ErrorReason.UNRECOGNIZED;
@@ -368,6 +370,9 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 93:
     case "ERROR_REASON_STATEMENT_UNAVAILABLE":
       return ErrorReason.STATEMENT_UNAVAILABLE;
+    case 94:
+    case "ERROR_REASON_CHECKPOINT_PENDING":
+      return ErrorReason.CHECKPOINT_PENDING;
     case 98:
     case "ERROR_REASON_UNIMPLEMENTED":
       return ErrorReason.UNIMPLEMENTED;
@@ -515,6 +520,8 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_DATABASE_BUSY";
     case ErrorReason.STATEMENT_UNAVAILABLE:
       return "ERROR_REASON_STATEMENT_UNAVAILABLE";
+    case ErrorReason.CHECKPOINT_PENDING:
+      return "ERROR_REASON_CHECKPOINT_PENDING";
     case ErrorReason.UNIMPLEMENTED:
       return "ERROR_REASON_UNIMPLEMENTED";
     case ErrorReason.INTERNAL:

@@ -228,7 +228,10 @@ export interface Transaction {
   actor: string;
   occurredAt: Date | undefined;
   hash: Buffer;
-  /** How it was requested, as in the hash: `grpc` or `message`. In StreamLedger only. */
+  /**
+   * How it was requested, as in the hash: `grpc` or `message`. In StreamLedger and
+   * GetStatementProof only.
+   */
   source?: string | undefined;
 }
 
@@ -474,6 +477,72 @@ export interface VerifyProgress {
   transactions: bigint;
   findings: bigint;
   done: boolean;
+}
+
+export interface GetStatementProofRequest {
+  userId: string;
+  currency: string;
+  /** The period: half-open, [from, to). Both are required. */
+  from: Date | undefined;
+  to:
+    | Date
+    | undefined;
+  /**
+   * Leave out the entries before and after the period: only digests of them are given. The proof
+   * then does not show that no other entry belongs to the period.
+   */
+  hideNeighbours: boolean;
+}
+
+export interface GetStatementProofResponse {
+  part:
+    | //
+    /** The first response, once. */
+    { $case: "head"; value: StatementProofHead }
+    | //
+    /** In order of seq. */
+    { $case: "entries"; value: ProofEntries }
+    | //
+    /** After all entries, in order of seq. */
+    { $case: "digests"; value: ProofDigests }
+    | undefined;
+}
+
+export interface StatementProofHead {
+  walletId: string;
+  userId: string;
+  currency: string;
+  /** The entries of the period. Without any, `last_seq` is one less than `first_seq`. */
+  firstSeq: bigint;
+  lastSeq: bigint;
+  /**
+   * The entry before the first one that is given, and its hash; 0 and the genesis hash if that is
+   * the wallet's first.
+   */
+  previousSeq: bigint;
+  previousHash: Buffer;
+  /**
+   * The wallet in the checkpoint's tree: seq and hash of its last entry then, the place of its leaf,
+   * and the hashes that lead from the leaf to the root.
+   */
+  leafSeq: bigint;
+  leafHash: Buffer;
+  leafIndex: bigint;
+  path: Buffer[];
+  /** The checkpoint: its signed text, the signature, and the public key (SPKI, PEM). */
+  checkpointText: string;
+  signature: string;
+  publicKey: string;
+}
+
+/** Entries with all that their hash covers. */
+export interface ProofEntries {
+  entries: Transaction[];
+}
+
+export interface ProofDigests {
+  /** 32 bytes each. */
+  digests: Buffer[];
 }
 
 export interface ListDeadLettersRequest {
@@ -4466,6 +4535,756 @@ export const VerifyProgress: MessageFns<VerifyProgress> = {
   },
 };
 
+function createBaseGetStatementProofRequest(): GetStatementProofRequest {
+  return { userId: "", currency: "", from: undefined, to: undefined, hideNeighbours: false };
+}
+
+export const GetStatementProofRequest: MessageFns<GetStatementProofRequest> = {
+  encode(message: GetStatementProofRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.userId !== "") {
+      writer.uint32(10).string(message.userId);
+    }
+    if (message.currency !== "") {
+      writer.uint32(18).string(message.currency);
+    }
+    if (message.from !== undefined) {
+      Timestamp.encode(toTimestamp(message.from), writer.uint32(26).fork()).join();
+    }
+    if (message.to !== undefined) {
+      Timestamp.encode(toTimestamp(message.to), writer.uint32(34).fork()).join();
+    }
+    if (message.hideNeighbours !== false) {
+      writer.uint32(40).bool(message.hideNeighbours);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetStatementProofRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetStatementProofRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.userId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.currency = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.from = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.to = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.hideNeighbours = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetStatementProofRequest {
+    return {
+      userId: isSet(object.userId)
+        ? globalThis.String(object.userId)
+        : isSet(object.user_id)
+        ? globalThis.String(object.user_id)
+        : "",
+      currency: isSet(object.currency) ? globalThis.String(object.currency) : "",
+      from: isSet(object.from) ? fromJsonTimestamp(object.from) : undefined,
+      to: isSet(object.to) ? fromJsonTimestamp(object.to) : undefined,
+      hideNeighbours: isSet(object.hideNeighbours)
+        ? globalThis.Boolean(object.hideNeighbours)
+        : isSet(object.hide_neighbours)
+        ? globalThis.Boolean(object.hide_neighbours)
+        : false,
+    };
+  },
+
+  toJSON(message: GetStatementProofRequest): unknown {
+    const obj: any = {};
+    if (message.userId !== "") {
+      obj.userId = message.userId;
+    }
+    if (message.currency !== "") {
+      obj.currency = message.currency;
+    }
+    if (message.from !== undefined) {
+      obj.from = message.from.toISOString();
+    }
+    if (message.to !== undefined) {
+      obj.to = message.to.toISOString();
+    }
+    if (message.hideNeighbours !== false) {
+      obj.hideNeighbours = message.hideNeighbours;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<GetStatementProofRequest>): GetStatementProofRequest {
+    return GetStatementProofRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetStatementProofRequest>): GetStatementProofRequest {
+    const message = createBaseGetStatementProofRequest();
+    message.userId = object.userId ?? "";
+    message.currency = object.currency ?? "";
+    message.from = object.from ?? undefined;
+    message.to = object.to ?? undefined;
+    message.hideNeighbours = object.hideNeighbours ?? false;
+    return message;
+  },
+};
+
+function createBaseGetStatementProofResponse(): GetStatementProofResponse {
+  return { part: undefined };
+}
+
+export const GetStatementProofResponse: MessageFns<GetStatementProofResponse> = {
+  encode(message: GetStatementProofResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.part?.$case) {
+      case "head":
+        StatementProofHead.encode(message.part.value, writer.uint32(10).fork()).join();
+        break;
+      case "entries":
+        ProofEntries.encode(message.part.value, writer.uint32(18).fork()).join();
+        break;
+      case "digests":
+        ProofDigests.encode(message.part.value, writer.uint32(26).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetStatementProofResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetStatementProofResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.part = { $case: "head", value: StatementProofHead.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.part = { $case: "entries", value: ProofEntries.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.part = { $case: "digests", value: ProofDigests.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetStatementProofResponse {
+    return {
+      part: isSet(object.head)
+        ? { $case: "head", value: StatementProofHead.fromJSON(object.head) }
+        : isSet(object.entries)
+        ? { $case: "entries", value: ProofEntries.fromJSON(object.entries) }
+        : isSet(object.digests)
+        ? { $case: "digests", value: ProofDigests.fromJSON(object.digests) }
+        : undefined,
+    };
+  },
+
+  toJSON(message: GetStatementProofResponse): unknown {
+    const obj: any = {};
+    if (message.part?.$case === "head") {
+      obj.head = StatementProofHead.toJSON(message.part.value);
+    } else if (message.part?.$case === "entries") {
+      obj.entries = ProofEntries.toJSON(message.part.value);
+    } else if (message.part?.$case === "digests") {
+      obj.digests = ProofDigests.toJSON(message.part.value);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<GetStatementProofResponse>): GetStatementProofResponse {
+    return GetStatementProofResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetStatementProofResponse>): GetStatementProofResponse {
+    const message = createBaseGetStatementProofResponse();
+    switch (object.part?.$case) {
+      case "head": {
+        if (object.part?.value !== undefined && object.part?.value !== null) {
+          message.part = { $case: "head", value: StatementProofHead.fromPartial(object.part.value) };
+        }
+        break;
+      }
+      case "entries": {
+        if (object.part?.value !== undefined && object.part?.value !== null) {
+          message.part = { $case: "entries", value: ProofEntries.fromPartial(object.part.value) };
+        }
+        break;
+      }
+      case "digests": {
+        if (object.part?.value !== undefined && object.part?.value !== null) {
+          message.part = { $case: "digests", value: ProofDigests.fromPartial(object.part.value) };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseStatementProofHead(): StatementProofHead {
+  return {
+    walletId: "",
+    userId: "",
+    currency: "",
+    firstSeq: 0n,
+    lastSeq: 0n,
+    previousSeq: 0n,
+    previousHash: Buffer.alloc(0),
+    leafSeq: 0n,
+    leafHash: Buffer.alloc(0),
+    leafIndex: 0n,
+    path: [],
+    checkpointText: "",
+    signature: "",
+    publicKey: "",
+  };
+}
+
+export const StatementProofHead: MessageFns<StatementProofHead> = {
+  encode(message: StatementProofHead, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.walletId !== "") {
+      writer.uint32(10).string(message.walletId);
+    }
+    if (message.userId !== "") {
+      writer.uint32(18).string(message.userId);
+    }
+    if (message.currency !== "") {
+      writer.uint32(26).string(message.currency);
+    }
+    if (message.firstSeq !== 0n) {
+      if (BigInt.asIntN(64, message.firstSeq) !== message.firstSeq) {
+        throw new globalThis.Error("value provided for field message.firstSeq of type int64 too large");
+      }
+      writer.uint32(32).int64(message.firstSeq);
+    }
+    if (message.lastSeq !== 0n) {
+      if (BigInt.asIntN(64, message.lastSeq) !== message.lastSeq) {
+        throw new globalThis.Error("value provided for field message.lastSeq of type int64 too large");
+      }
+      writer.uint32(40).int64(message.lastSeq);
+    }
+    if (message.previousSeq !== 0n) {
+      if (BigInt.asIntN(64, message.previousSeq) !== message.previousSeq) {
+        throw new globalThis.Error("value provided for field message.previousSeq of type int64 too large");
+      }
+      writer.uint32(48).int64(message.previousSeq);
+    }
+    if (message.previousHash.length !== 0) {
+      writer.uint32(58).bytes(message.previousHash);
+    }
+    if (message.leafSeq !== 0n) {
+      if (BigInt.asIntN(64, message.leafSeq) !== message.leafSeq) {
+        throw new globalThis.Error("value provided for field message.leafSeq of type int64 too large");
+      }
+      writer.uint32(64).int64(message.leafSeq);
+    }
+    if (message.leafHash.length !== 0) {
+      writer.uint32(74).bytes(message.leafHash);
+    }
+    if (message.leafIndex !== 0n) {
+      if (BigInt.asIntN(64, message.leafIndex) !== message.leafIndex) {
+        throw new globalThis.Error("value provided for field message.leafIndex of type int64 too large");
+      }
+      writer.uint32(80).int64(message.leafIndex);
+    }
+    for (const v of message.path) {
+      writer.uint32(90).bytes(v!);
+    }
+    if (message.checkpointText !== "") {
+      writer.uint32(98).string(message.checkpointText);
+    }
+    if (message.signature !== "") {
+      writer.uint32(106).string(message.signature);
+    }
+    if (message.publicKey !== "") {
+      writer.uint32(114).string(message.publicKey);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StatementProofHead {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStatementProofHead();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.walletId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.userId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.currency = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.firstSeq = reader.int64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.lastSeq = reader.int64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.previousSeq = reader.int64() as bigint;
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.previousHash = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.leafSeq = reader.int64() as bigint;
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.leafHash = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.leafIndex = reader.int64() as bigint;
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.path.push(Buffer.from(reader.bytes()));
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.checkpointText = reader.string();
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.signature = reader.string();
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.publicKey = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): StatementProofHead {
+    return {
+      walletId: isSet(object.walletId)
+        ? globalThis.String(object.walletId)
+        : isSet(object.wallet_id)
+        ? globalThis.String(object.wallet_id)
+        : "",
+      userId: isSet(object.userId)
+        ? globalThis.String(object.userId)
+        : isSet(object.user_id)
+        ? globalThis.String(object.user_id)
+        : "",
+      currency: isSet(object.currency) ? globalThis.String(object.currency) : "",
+      firstSeq: isSet(object.firstSeq)
+        ? BigInt(object.firstSeq)
+        : isSet(object.first_seq)
+        ? BigInt(object.first_seq)
+        : 0n,
+      lastSeq: isSet(object.lastSeq) ? BigInt(object.lastSeq) : isSet(object.last_seq) ? BigInt(object.last_seq) : 0n,
+      previousSeq: isSet(object.previousSeq)
+        ? BigInt(object.previousSeq)
+        : isSet(object.previous_seq)
+        ? BigInt(object.previous_seq)
+        : 0n,
+      previousHash: isSet(object.previousHash)
+        ? Buffer.from(bytesFromBase64(object.previousHash))
+        : isSet(object.previous_hash)
+        ? Buffer.from(bytesFromBase64(object.previous_hash))
+        : Buffer.alloc(0),
+      leafSeq: isSet(object.leafSeq) ? BigInt(object.leafSeq) : isSet(object.leaf_seq) ? BigInt(object.leaf_seq) : 0n,
+      leafHash: isSet(object.leafHash)
+        ? Buffer.from(bytesFromBase64(object.leafHash))
+        : isSet(object.leaf_hash)
+        ? Buffer.from(bytesFromBase64(object.leaf_hash))
+        : Buffer.alloc(0),
+      leafIndex: isSet(object.leafIndex)
+        ? BigInt(object.leafIndex)
+        : isSet(object.leaf_index)
+        ? BigInt(object.leaf_index)
+        : 0n,
+      path: globalThis.Array.isArray(object?.path)
+        ? object.path.map((e: any) => Buffer.from(bytesFromBase64(e)))
+        : [],
+      checkpointText: isSet(object.checkpointText)
+        ? globalThis.String(object.checkpointText)
+        : isSet(object.checkpoint_text)
+        ? globalThis.String(object.checkpoint_text)
+        : "",
+      signature: isSet(object.signature) ? globalThis.String(object.signature) : "",
+      publicKey: isSet(object.publicKey)
+        ? globalThis.String(object.publicKey)
+        : isSet(object.public_key)
+        ? globalThis.String(object.public_key)
+        : "",
+    };
+  },
+
+  toJSON(message: StatementProofHead): unknown {
+    const obj: any = {};
+    if (message.walletId !== "") {
+      obj.walletId = message.walletId;
+    }
+    if (message.userId !== "") {
+      obj.userId = message.userId;
+    }
+    if (message.currency !== "") {
+      obj.currency = message.currency;
+    }
+    if (message.firstSeq !== 0n) {
+      obj.firstSeq = message.firstSeq.toString();
+    }
+    if (message.lastSeq !== 0n) {
+      obj.lastSeq = message.lastSeq.toString();
+    }
+    if (message.previousSeq !== 0n) {
+      obj.previousSeq = message.previousSeq.toString();
+    }
+    if (message.previousHash.length !== 0) {
+      obj.previousHash = base64FromBytes(message.previousHash);
+    }
+    if (message.leafSeq !== 0n) {
+      obj.leafSeq = message.leafSeq.toString();
+    }
+    if (message.leafHash.length !== 0) {
+      obj.leafHash = base64FromBytes(message.leafHash);
+    }
+    if (message.leafIndex !== 0n) {
+      obj.leafIndex = message.leafIndex.toString();
+    }
+    if (message.path?.length) {
+      obj.path = message.path.map((e) => base64FromBytes(e));
+    }
+    if (message.checkpointText !== "") {
+      obj.checkpointText = message.checkpointText;
+    }
+    if (message.signature !== "") {
+      obj.signature = message.signature;
+    }
+    if (message.publicKey !== "") {
+      obj.publicKey = message.publicKey;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<StatementProofHead>): StatementProofHead {
+    return StatementProofHead.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StatementProofHead>): StatementProofHead {
+    const message = createBaseStatementProofHead();
+    message.walletId = object.walletId ?? "";
+    message.userId = object.userId ?? "";
+    message.currency = object.currency ?? "";
+    message.firstSeq = (object.firstSeq !== undefined && object.firstSeq !== null) ? BigInt(object.firstSeq) : 0n;
+    message.lastSeq = (object.lastSeq !== undefined && object.lastSeq !== null) ? BigInt(object.lastSeq) : 0n;
+    message.previousSeq = (object.previousSeq !== undefined && object.previousSeq !== null)
+      ? BigInt(object.previousSeq)
+      : 0n;
+    message.previousHash = object.previousHash ?? Buffer.alloc(0);
+    message.leafSeq = (object.leafSeq !== undefined && object.leafSeq !== null) ? BigInt(object.leafSeq) : 0n;
+    message.leafHash = object.leafHash ?? Buffer.alloc(0);
+    message.leafIndex = (object.leafIndex !== undefined && object.leafIndex !== null) ? BigInt(object.leafIndex) : 0n;
+    message.path = object.path?.map((e) => e) || [];
+    message.checkpointText = object.checkpointText ?? "";
+    message.signature = object.signature ?? "";
+    message.publicKey = object.publicKey ?? "";
+    return message;
+  },
+};
+
+function createBaseProofEntries(): ProofEntries {
+  return { entries: [] };
+}
+
+export const ProofEntries: MessageFns<ProofEntries> = {
+  encode(message: ProofEntries, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.entries) {
+      Transaction.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ProofEntries {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseProofEntries();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.entries.push(Transaction.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ProofEntries {
+    return {
+      entries: globalThis.Array.isArray(object?.entries) ? object.entries.map((e: any) => Transaction.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: ProofEntries): unknown {
+    const obj: any = {};
+    if (message.entries?.length) {
+      obj.entries = message.entries.map((e) => Transaction.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ProofEntries>): ProofEntries {
+    return ProofEntries.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ProofEntries>): ProofEntries {
+    const message = createBaseProofEntries();
+    message.entries = object.entries?.map((e) => Transaction.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseProofDigests(): ProofDigests {
+  return { digests: [] };
+}
+
+export const ProofDigests: MessageFns<ProofDigests> = {
+  encode(message: ProofDigests, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.digests) {
+      writer.uint32(10).bytes(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ProofDigests {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseProofDigests();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.digests.push(Buffer.from(reader.bytes()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ProofDigests {
+    return {
+      digests: globalThis.Array.isArray(object?.digests)
+        ? object.digests.map((e: any) => Buffer.from(bytesFromBase64(e)))
+        : [],
+    };
+  },
+
+  toJSON(message: ProofDigests): unknown {
+    const obj: any = {};
+    if (message.digests?.length) {
+      obj.digests = message.digests.map((e) => base64FromBytes(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ProofDigests>): ProofDigests {
+    return ProofDigests.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ProofDigests>): ProofDigests {
+    const message = createBaseProofDigests();
+    message.digests = object.digests?.map((e) => e) || [];
+    return message;
+  },
+};
+
 function createBaseListDeadLettersRequest(): ListDeadLettersRequest {
   return { pageSize: 0, pageToken: "", state: 0, reason: "", deadLetterIds: [] };
 }
@@ -5610,6 +6429,23 @@ export const WalletServiceService = {
       Buffer.from(VerifyLedgerResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): VerifyLedgerResponse => VerifyLedgerResponse.decode(value),
   },
+  /**
+   * What proves a statement without a server (docs/verification.md, "Offline statements"): the head;
+   * then the wallet's entries of a period in order of seq, with one before and one after them; then
+   * digests of the entries up to the first checkpoint that covers the period. CHECKPOINT_PENDING if
+   * there is no such checkpoint yet.
+   */
+  getStatementProof: {
+    path: "/digitalwallet.wallet.v1.WalletService/GetStatementProof" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: GetStatementProofRequest): Buffer =>
+      Buffer.from(GetStatementProofRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetStatementProofRequest => GetStatementProofRequest.decode(value),
+    responseSerialize: (value: GetStatementProofResponse): Buffer =>
+      Buffer.from(GetStatementProofResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetStatementProofResponse => GetStatementProofResponse.decode(value),
+  },
   listDeadLetters: {
     path: "/digitalwallet.wallet.v1.WalletService/ListDeadLetters" as const,
     requestStream: false as const,
@@ -5699,6 +6535,13 @@ export interface WalletServiceServer extends UntypedServiceImplementation {
   /** The whole ledger, wallet by wallet in order of seq, for rebuild and verification. */
   streamLedger: handleServerStreamingCall<StreamLedgerRequest, StreamLedgerResponse>;
   verifyLedger: handleServerStreamingCall<VerifyLedgerRequest, VerifyLedgerResponse>;
+  /**
+   * What proves a statement without a server (docs/verification.md, "Offline statements"): the head;
+   * then the wallet's entries of a period in order of seq, with one before and one after them; then
+   * digests of the entries up to the first checkpoint that covers the period. CHECKPOINT_PENDING if
+   * there is no such checkpoint yet.
+   */
+  getStatementProof: handleServerStreamingCall<GetStatementProofRequest, GetStatementProofResponse>;
   listDeadLetters: handleUnaryCall<ListDeadLettersRequest, ListDeadLettersResponse>;
   replayDeadLetters: handleUnaryCall<ReplayDeadLettersRequest, ReplayDeadLettersResponse>;
   discardDeadLetters: handleUnaryCall<DiscardDeadLettersRequest, DiscardDeadLettersResponse>;
@@ -5875,6 +6718,21 @@ export interface WalletServiceClient extends Client {
     metadata?: Metadata,
     options?: Partial<CallOptions>,
   ): ClientReadableStream<VerifyLedgerResponse>;
+  /**
+   * What proves a statement without a server (docs/verification.md, "Offline statements"): the head;
+   * then the wallet's entries of a period in order of seq, with one before and one after them; then
+   * digests of the entries up to the first checkpoint that covers the period. CHECKPOINT_PENDING if
+   * there is no such checkpoint yet.
+   */
+  getStatementProof(
+    request: GetStatementProofRequest,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<GetStatementProofResponse>;
+  getStatementProof(
+    request: GetStatementProofRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<GetStatementProofResponse>;
   listDeadLetters(
     request: ListDeadLettersRequest,
     callback: (error: ServiceError | null, response: ListDeadLettersResponse) => void,
