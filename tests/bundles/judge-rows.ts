@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 
 import { expectedGenesis, expectedHash } from '../support/ledger/chain.ts';
-import type { EntryRow, Observed } from './observed.ts';
+import type { EntryRow } from '../support/ledger/final-rows.ts';
+import type { Observed } from './observed.ts';
 
 /** Gapless sequences, hash chains, and wallets that equal their last entries. */
 export function judgeLedger({ entries, wallets }: Observed): string[] {

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 
 import type { Asked } from './asked.ts';
-import { chainRows } from './chain-rows.ts';
+import { chainRows } from '../support/ledger/chain-rows.ts';
 import { mayBeLate, toData } from './judge-heard.ts';
 import { judge } from './judge.ts';
 import type { Heard } from './listener.ts';
-import type { EntryRow, Observed } from './observed.ts';
+import type { EntryRow } from '../support/ledger/final-rows.ts';
+import type { Observed } from './observed.ts';
 
 /** Gives what a defect would have left behind; undefined where the run has nothing to change. */
 type Mutate = (observed: Observed, asked: Asked) => Observed | undefined;

@@ -1,22 +1,46 @@
+import type { FinalRows } from '../../support/ledger/final-rows.ts';
+import { withHeardAnswers } from '../record/heard-answers.ts';
 import type { History } from '../record/history.ts';
+import { checkAnsweredOnce } from './answered-once.ts';
+import { checkAvailability } from './availability.ts';
 import { checkBalances } from './balances.ts';
 import { checkConservation } from './conservation.ts';
-import type { FinalRows } from './final-rows.ts';
+import { checkDuplicates } from './duplicates.ts';
 import { checkFloors } from './floors.ts';
 import { checkHashChain } from './hash-chain.ts';
+import { checkLinearizability } from './linearizability.ts';
+import { checkProjections } from './projections.ts';
+import { checkRealTime } from './real-time.ts';
+import { checkRefusals } from './refusals.ts';
+import { checkReports } from './reports.ts';
+import { checkRetries } from './retries.ts';
 import { checkSequences } from './sequences.ts';
+import { checkSilence } from './silence.ts';
+import { checkUndos } from './undos.ts';
 import type { Checker, Violation } from './violation.ts';
 
 /** All checkers, in the order of their output; README.md says which promise each one checks. */
-export const checkers: readonly Checker[] = [
+const checkers: readonly Checker[] = [
   checkConservation,
   checkFloors,
   checkBalances,
   checkSequences,
   checkHashChain,
+  checkUndos,
+  checkAnsweredOnce,
+  checkDuplicates,
+  checkRetries,
+  checkRefusals,
+  checkLinearizability,
+  checkRealTime,
+  checkProjections,
+  checkReports,
+  checkAvailability,
+  checkSilence,
 ];
 
 /** Every violation of a run, from what was recorded and what its databases hold in the end. */
-export function checkAll(history: History, rows: FinalRows): readonly Violation[] {
+export function checkAll(recorded: History, rows: FinalRows): readonly Violation[] {
+  const history = withHeardAnswers(recorded);
   return checkers.flatMap((check) => check(history, rows));
 }

@@ -1,4 +1,4 @@
-import type { EntryRow } from './final-rows.ts';
+import type { EntryRow } from '../../support/ledger/final-rows.ts';
 import type { Checker, Violation } from './violation.ts';
 
 const isOwnSide = ({ contra_account: account }: EntryRow): boolean => account.startsWith('user:');

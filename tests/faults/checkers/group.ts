@@ -12,5 +12,3 @@ export function groupBy<T>(
   }
   return groups;
 }
-
-export const compareBigints = (a: bigint, b: bigint): number => (a < b ? -1 : a > b ? 1 : 0);

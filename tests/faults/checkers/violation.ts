@@ -1,5 +1,5 @@
 import type { History } from '../record/history.ts';
-import type { FinalRows } from './final-rows.ts';
+import type { FinalRows } from '../../support/ledger/final-rows.ts';
 
 /** Something that must not be: which checker found it, where, and what in words. */
 export type Violation = {

@@ -1,7 +1,7 @@
+import type { OperationName } from '../../support/ledger/wallet-model.ts';
+
 /** How a client reached the daemon. */
 export type Interface = 'grpc' | 'stream' | 'batch' | 'http' | 'message' | 'cli';
-
-export type OperationName = 'deposit' | 'withdraw' | 'purchase' | 'reversal' | 'cancellation';
 
 /** Whose keys: those of one class never meet those of another. */
 export type CallerClass = 'customer' | 'staff' | 'message';
@@ -127,6 +127,7 @@ export type HeardEntry = {
   readonly transactionId: string;
   readonly seq: bigint;
   readonly operation: OperationName;
+  /** Signed: above 0 to the wallet. */
   readonly amountMinor: bigint;
   readonly balanceAfterMinor: bigint;
   readonly occurredAtMs: number;
@@ -139,7 +140,10 @@ export type HeardRejection = {
   readonly atMs: number;
   /** The key of the message. */
   readonly key: string;
+  readonly transactionId: string;
   readonly reason: string;
+  /** The balance that the rejection names. */
+  readonly balanceMinor?: bigint | undefined;
 };
 
 /**
@@ -181,6 +185,8 @@ export type History = {
   readonly faults: readonly FaultSpan[];
   readonly progress: readonly ProgressSample[];
   readonly alerts: readonly Alert[];
+  /** Where the run looked for alerts. */
+  readonly watched: readonly Alert['over'][];
   /** When the record was read: what has no end had none by then. */
   readonly endMs: number;
 };

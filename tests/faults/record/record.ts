@@ -35,8 +35,11 @@ export type RunRecord = {
   history(): History;
 };
 
-/** `now` is the monotonic clock of the whole run, in milliseconds. */
-export function createRunRecord(now: () => number = () => performance.now()): RunRecord {
+/** `now`: the monotonic clock of the run, in milliseconds. `watched`: where alerts are looked for. */
+export function createRunRecord(
+  now: () => number = () => performance.now(),
+  watched: History['watched'] = [],
+): RunRecord {
   const attempts: Attempt[] = [];
   const balances: BalanceRead[] = [];
   const statements: StatementRead[] = [];
@@ -78,7 +81,7 @@ export function createRunRecord(now: () => number = () => performance.now()): Ru
     alert: (alert) => void alerts.push({ ...alert, atMs: now() }),
     history: () => ({
       ...{ attempts, balances, statements, heard, rejections, faults, progress, alerts },
-      endMs: now(),
+      ...{ watched, endMs: now() },
     }),
   };
 }

@@ -94,12 +94,21 @@ export type Verdict =
   /** An answer was given before: no effect. */
   | { readonly kind: 'repeated' };
 
-const isUndo = (operation: OperationName): boolean =>
+/** A balance stays below it. */
+const balanceLimitMinor = 10n ** 18n;
+
+export const isUndo = (operation: OperationName): boolean =>
   operation === 'reversal' || operation === 'cancellation';
 
 const reject = (reason: string): Verdict => ({ kind: 'rejected', reason });
 
-export function decideRequest(state: State, request: Request): Verdict {
+/** What a decision depends on. */
+export type Wanted = Pick<
+  Request,
+  'id' | 'operation' | 'amountMinor' | 'parentId' | 'merchant'
+>;
+
+export function decideRequest(state: State, request: Wanted): Verdict {
   const { id, operation, amountMinor, parentId } = request;
   const twin = state.done.get(id);
   if (twin) {
@@ -117,24 +126,28 @@ export function decideRequest(state: State, request: Request): Verdict {
   return checkFunds(state, request, signed, contraAccountOf(request));
 }
 
-function decideUndo(state: State, request: Request): Verdict {
-  const { operation, parentId = '' } = request;
+function decideUndo(state: State, request: Wanted): Verdict {
+  const { operation, amountMinor, parentId = '' } = request;
   const parent = state.done.get(parentId);
   if (!parent) return reject('PARENT_NOT_FOUND');
   const isAllowed =
     operation === 'cancellation' ? parent.operation === 'purchase' : !isUndo(parent.operation);
   if (!isAllowed) return reject('PARENT_NOT_UNDOABLE');
   if (state.undone.has(parentId)) return reject('PARENT_ALREADY_UNDONE');
+  const isWhole = amountMinor === undefined || amountMinor === sizeOf(parent.amountMinor);
+  if (!isWhole) return reject('AMOUNT_MISMATCH');
   return checkFunds(state, request, -parent.amountMinor, parent.contraAccount);
 }
 
 function checkFunds(
   state: State,
-  { id, operation, parentId }: Request,
+  { id, operation, parentId }: Wanted,
   amountMinor: bigint,
   contraAccount: string,
 ): Verdict {
-  if (state.balanceMinor + amountMinor < 0n) return reject('INSUFFICIENT_FUNDS');
+  const balanceMinor = state.balanceMinor + amountMinor;
+  if (balanceMinor < 0n) return reject('INSUFFICIENT_FUNDS');
+  if (balanceMinor >= balanceLimitMinor) return reject('BALANCE_LIMIT_EXCEEDED');
   return { kind: 'accepted', done: { id, operation, amountMinor, contraAccount, parentId } };
 }
 
@@ -145,9 +158,20 @@ export function applyDone(state: State, done: Done): void {
   if (done.parentId !== undefined) state.undone.add(done.parentId);
 }
 
+/** Takes back the last `applyDone`, which was with this. */
+export function revertDone(state: State, done: Done): void {
+  state.seq -= 1;
+  state.balanceMinor -= done.amountMinor;
+  state.done.delete(done.id);
+  if (done.parentId !== undefined) state.undone.delete(done.parentId);
+}
+
 export const sizeOf = (minor: bigint): bigint => (minor < 0n ? -minor : minor);
 
-const contraAccountOf = ({ operation, merchant }: Request): string => {
+export const contraAccountOf = ({
+  operation,
+  merchant,
+}: Pick<Request, 'operation' | 'merchant'>): string => {
   if (operation !== 'purchase') return 'external:cash';
   return merchant === undefined ? 'merchant' : `merchant:${merchant}`;
 };

@@ -1,5 +1,5 @@
-import type { LedgerRow } from '../../support/ledger/chain.ts';
-import { queryService } from '../../support/ledger/ledger.ts';
+import type { LedgerRow } from './chain.ts';
+import { queryService } from './ledger.ts';
 
 /** A row of `transactions`, with the owner of its wallet; empty texts if it has no wallet. */
 export type EntryRow = LedgerRow & {

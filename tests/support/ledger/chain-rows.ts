@@ -1,5 +1,5 @@
-import { expectedGenesis, expectedHash } from '../support/ledger/chain.ts';
-import type { EntryRow, LineRow, WalletRow } from './observed.ts';
+import { expectedGenesis, expectedHash } from './chain.ts';
+import type { EntryRow, LineRow, WalletRow } from './final-rows.ts';
 
 /**
  * The entries of one wallet in this order, with the numbers, balances and hashes that follow from
