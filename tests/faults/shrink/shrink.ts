@@ -51,7 +51,10 @@ export async function shrinkSchedule<Fault>(
     }
     return false;
   };
-  const fewerFaults = async ({ faults, operations }: Schedule<Fault>): Promise<Schedule<Fault>> => ({
+  const fewerFaults = async ({
+    faults,
+    operations,
+  }: Schedule<Fault>): Promise<Schedule<Fault>> => ({
     faults: await ddmin(faults, (some) => isFailing({ faults: some, operations })),
     operations,
   });
