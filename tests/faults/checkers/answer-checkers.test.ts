@@ -117,7 +117,7 @@ describe('retries', () => {
 
   it('an operation that was never answered is found, whether it is there or not', () => {
     const history = withAttempts('withdraw', open);
-    const never = expect.stringMatching(/withdraw .*: was never answered$/);
+    const never: unknown = expect.stringMatching(/withdraw .*: was never answered$/);
     expect(find(checkRetries, history)).toEqual([never]);
     const absent = find(checkRetries, history, entriesWithout(2));
     expect(absent).toEqual([never]);
