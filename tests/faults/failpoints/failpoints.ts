@@ -7,6 +7,8 @@ export type Failpoint = {
   /** A text of the file that is there exactly once, and where the step is beside it. */
   readonly at: string;
   readonly where: 'before' | 'after';
+  /** Only the daemon that publishes the outbox comes there: the first that is started. */
+  readonly isOfRelay?: boolean;
 };
 
 const transaction = 'daemon/platform/db/transaction.ts';
@@ -33,6 +35,7 @@ export const failpoints: readonly Failpoint[] = [
     name: 'between read and publish',
     maxHits: 20,
     file: relay,
+    isOfRelay: true,
     at: '    const left = new Set(await broker.publish(messages));',
     where: 'before',
   },
@@ -40,6 +43,7 @@ export const failpoints: readonly Failpoint[] = [
     name: 'between publish and delete',
     maxHits: 20,
     file: relay,
+    isOfRelay: true,
     at: '    const left = new Set(await broker.publish(messages));',
     where: 'after',
   },

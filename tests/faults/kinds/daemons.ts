@@ -38,12 +38,14 @@ const reachMs = 10_000;
 export const killAtStep: Cause = async (scene) => {
   const { random, load } = scene;
   const node = pickFaultNode(scene);
-  const { name, maxHits } = random.pick(failpoints);
+  const { name, maxHits, isOfRelay = false } = random.pick(failpoints);
   const hits = 1 + random.int(maxHits);
   const program = await scene.buildWithFailpoints();
   await during(scene, node.name, async () => {
-    await node.stop();
+    const others = isOfRelay ? load.site.nodes.filter((other) => other.name !== node.name) : [];
+    await Promise.all([node, ...others].map((one) => one.stop()));
     await startAgain(node, { WALLETD_FAILPOINT: `${name}:${hits}` }, program);
+    await Promise.all(others.map((other) => startAgain(other)));
     const isReached = await Promise.race([
       node.exited().then(() => true),
       sleep(reachMs, false),

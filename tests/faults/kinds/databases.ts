@@ -92,14 +92,17 @@ export const makeReadOnly: Cause = (scene) => {
   });
 };
 
+/** Until Postgres has used up the room that it has within its files. */
+const minFullMs = 6_000;
+
 /** Without room for anything; if Postgres ends by that, it is started again. */
 export const fillDisk: Cause = async (scene) => {
   const { disk, postgres } = scene.load.site;
   if (!disk) return;
   await during(scene, 'Postgres', async () => {
-    const endsAtMs = performance.now() + scene.fault.forMs;
+    const endsAtMs = performance.now() + Math.max(minFullMs, scene.fault.forMs);
     while (performance.now() < endsAtMs) {
-      disk.fill();
+      await disk.fill();
       await sleep(200);
     }
     disk.empty();

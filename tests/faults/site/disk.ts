@@ -1,15 +1,13 @@
-import { execFileSync } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
+import { execFile, execFileSync } from 'node:child_process';
+import { mkdirSync, rmSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 export type SmallDisk = {
   readonly folder: string;
   /** Takes what room there is, so that nothing more can be written. */
-  fill(): void;
+  fill(): Promise<void>;
   empty(): void;
 };
-
-const chunk = Buffer.alloc(1_048_576);
 
 /** A disk in memory, of this size, at `folder`; undefined where this user may not mount one. */
 export function mountSmallDisk(
@@ -33,22 +31,24 @@ export function mountSmallDisk(
   const filler = join(folder, 'filler');
   return {
     folder,
-    fill: () => fillUp(filler),
+    fill: () => fillUp(folder, filler),
     empty: () => rmSync(filler, { force: true }),
   };
 }
 
-function fillUp(file: string): void {
-  const handle = openSync(file, 'a');
-  try {
-    for (let size = chunk.length; size >= 4_096;) {
-      try {
-        writeSync(handle, chunk, 0, size);
-      } catch {
-        size = Math.floor(size / 2);
-      }
-    }
-  } finally {
-    closeSync(handle);
+/** By a program of its own: this process has to go on. */
+async function fillUp(folder: string, filler: string): Promise<void> {
+  let size = statSync(filler, { throwIfNoEntry: false })?.size ?? 0;
+  const { bavail, bsize } = statfsSync(folder);
+  // What is taken meanwhile is room for a few pages: the next round takes those.
+  for (let room = bavail * bsize; room >= bsize; room = Math.floor(room / 2 / bsize) * bsize) {
+    const isDone = await fallocate(filler, size, room);
+    if (isDone) size += room;
   }
 }
+
+const fallocate = (file: string, offset: number, length: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const args = ['-o', String(offset), '-l', String(length), file];
+    execFile('fallocate', args, (err) => resolve(err === null));
+  });

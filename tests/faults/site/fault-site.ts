@@ -112,7 +112,7 @@ async function startApart(
     .map(([setting, url]) => [setting, proxy.through(url)] as const);
   const own = { ...Object.fromEntries(databases), WALLETD_HTTP_LISTEN: address };
   return {
-    env: { ...shared, ...ownClock.env, ...own, DATABASE_CONNECTIONS: '8' },
+    env: { ...shared, ...ownClock.env, ...own },
     parts: { proxy, ownClock, url: `http://${address}` },
   };
 }
