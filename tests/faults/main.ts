@@ -40,7 +40,9 @@ function readNumber(name: 'minutes' | 'ops' | 'faults' | 'daemons' | 'intensity'
 
 const kinds: readonly FaultKind[] = values.kinds
   .split(',')
-  .map((name) => (isFaultKind(name) ? name : refuse(`--kinds are some of ${faultKinds.join(',')}`)));
+  .map((name) =>
+    isFaultKind(name) ? name : refuse(`--kinds are some of ${faultKinds.join(',')}`),
+  );
 const daemons = readNumber('daemons');
 if (daemons < 1 || daemons > maxDaemons) refuse(`--daemons is a number from 1 to ${maxDaemons}`);
 const isLong = values.minutes !== undefined;
