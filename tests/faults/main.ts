@@ -24,6 +24,7 @@ const { values } = parseArgs({
     intensity: { type: 'string' },
     only: { type: 'string' },
     schedule: { type: 'string' },
+    logs: { type: 'string' },
     list: { type: 'boolean', default: false },
   },
 });
@@ -73,6 +74,7 @@ const { report, checks } = await runFaultRun({
   },
   intensity: readNumber('intensity') || (operations > 20_000 ? 6 : 1),
   judgesLatency: isLong && kinds.includes('locks'),
+  logFolder: values.logs,
   say: (line) => console.log(line),
 });
 console.log(`violations: ${report.violations}`);
