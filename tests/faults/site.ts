@@ -28,8 +28,8 @@ export type Node = {
   kill(): Promise<void>;
   /** In good order. */
   stop(): Promise<void>;
-  /** With the settings of the site, and these. */
-  start(extra?: Environment): Promise<void>;
+  /** With the settings of the site, and these; `program` is another build than the usual one. */
+  start(extra?: Environment, program?: string): Promise<void>;
   /** What all its processes have logged. */
   log(): string;
 };
@@ -152,8 +152,9 @@ async function startNode(
     await current().exited;
   };
   const kill = (): Promise<void> => end('SIGKILL');
-  const start = async (extra: Environment = {}): Promise<void> => {
-    const daemon = await startWalletd({ ...env, ...extra, WALLETD_LISTEN: listen });
+  const start = async (extra: Environment = {}, program?: string): Promise<void> => {
+    const settings = { ...env, ...extra, WALLETD_LISTEN: listen };
+    const daemon = await startWalletd(settings, [], [], program);
     listen = daemon.address;
     processes.push(daemon);
     connection?.close();
