@@ -1,3 +1,6 @@
+import { chmod } from 'node:fs/promises';
+import { join } from 'node:path';
+
 import { readUrls } from '../../../support/ledger/ledger.ts';
 import { startCommitCutter } from '../../../support/postgres/commit-cutter.ts';
 import type { Scenario } from '../stage.ts';
@@ -12,6 +15,7 @@ export const cutCommits: Scenario = async ({ site, people, nodes, order, complet
   const { runtime } = await readUrls(site.dataDir);
   const cutter = await startCommitCutter(runtime('wallet'));
   try {
+    await openToDaemon(cutter.url);
     await first.kill();
     await start(first, { WALLET_DATABASE_URL: cutter.url });
     const person = personAt(people, 0);
@@ -30,3 +34,10 @@ export const cutCommits: Scenario = async ({ site, people, nodes, order, complet
   }
   await start(first);
 };
+
+/** A daemon that root starts runs as a user of its own. */
+async function openToDaemon(url: string): Promise<void> {
+  const folder = new URL(url).searchParams.get('host') ?? '';
+  await chmod(folder, 0o711);
+  await chmod(join(folder, '.s.PGSQL.5432'), 0o777);
+}
