@@ -19,7 +19,7 @@ const { values } = parseArgs({
     minutes: { type: 'string', default: '20' },
     faults: { type: 'string', default: 'locks,stops,clock' },
     mutants: { type: 'boolean', default: false },
-    only: { type: 'string' },
+    only: { type: 'string', multiple: true, default: [] },
   },
 });
 const kinds = values.faults.split(',').filter((name) => name !== '');

@@ -50,7 +50,11 @@ export const eventMutants: readonly Mutant[] = [
   {
     name: '`id > last` cursor',
     edits: [
-      { file: rows, before: 'const maxRecent = 32_768;', after: 'const maxRecent = 32_768; let lastId = 0n;' },
+      {
+        file: rows,
+        before: 'const maxRecent = 32_768;',
+        after: 'const maxRecent = 32_768; let lastId = 0n;',
+      },
       {
         file: rows,
         before: 'WHERE id <> ALL($1::bigint[]) ORDER BY id LIMIT $2',
@@ -64,12 +68,16 @@ export const eventMutants: readonly Mutant[] = [
           return found;`,
       },
     ],
-    scenario: 'audit log locked',
+    scenario: 'slow commit',
   },
   {
     name: 'two relays',
     edits: [
-      { file: lease, before: 'WHERE l.holder = $1 OR l.expires_at', after: 'WHERE true OR l.expires_at' },
+      {
+        file: lease,
+        before: 'WHERE l.holder = $1 OR l.expires_at',
+        after: 'WHERE true OR l.expires_at',
+      },
       {
         file: rows,
         before: "WHERE name = 'outbox' AND holder = $1 AND fencing_token = $2",

@@ -1,7 +1,7 @@
 import type { Checker, Violation } from '../checkers/violation.ts';
 
 /** Of all events; a daemon that stood still for seconds may lose its lease and send some again. */
-const repeatShare = 0.05;
+const repeatShare = 0.02;
 
 /** Where no fault explains it, the same event does not come again. */
 export const checkRepeats: Checker = ({ heard, faults }) => {

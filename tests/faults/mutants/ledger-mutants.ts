@@ -146,7 +146,7 @@ export const ledgerMutants: readonly Mutant[] = [
         after: 'throw errors.at(-1);',
       },
     ],
-    scenario: 'locked row',
+    scenario: 'crowd',
   },
   {
     name: 'wallet cache not cleared after a failed commit',
@@ -190,7 +190,11 @@ export const ledgerMutants: readonly Mutant[] = [
   {
     name: 'undo with the sign of its parent',
     edits: [
-      { file: domain, before: 'amountMinor: -parent.amountMinor', after: 'amountMinor: parent.amountMinor' },
+      {
+        file: domain,
+        before: 'amountMinor: -parent.amountMinor',
+        after: 'amountMinor: parent.amountMinor',
+      },
     ],
     scenario: 'keys and undos',
   },

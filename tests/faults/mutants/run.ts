@@ -6,8 +6,8 @@ import { scenarios, type ScenarioName } from './scenarios/index.ts';
 import { createStages, type Stages } from './stage.ts';
 
 type MutantRunOptions = {
-  /** Of one mutant. */
-  readonly only: string | undefined;
+  /** Names of mutants; none means all. */
+  readonly only: readonly string[];
   readonly say: (line: string) => void;
 };
 
@@ -23,7 +23,7 @@ export type MutantRun = {
  * one passes does a violation prove that the defect was found.
  */
 export async function runMutants({ only, say }: MutantRunOptions): Promise<MutantRun> {
-  const chosen = mutants.filter(({ name }) => only === undefined || name === only);
+  const chosen = mutants.filter(({ name }) => only.length === 0 || only.includes(name));
   const names = [...new Set(chosen.map(({ scenario }) => scenario))];
   const stages = await createStages();
   const beganAtMs = performance.now();

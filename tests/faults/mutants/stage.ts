@@ -91,7 +91,9 @@ async function play(
     await waitForRest(site.dataDir, record);
     const logs = checkLogs();
     const [history, rows] = [record.history(), await readFinalRows(site.dataDir)];
-    const own = [checkRepeats, checkKeptRefusals, checkInternal].flatMap((check) => check(history, rows));
+    const own = [checkRepeats, checkKeptRefusals, checkInternal].flatMap((check) =>
+      check(history, rows),
+    );
     return [...checkAll(history, rows), ...own, ...logs];
   } finally {
     await listener.stop();

@@ -15,7 +15,9 @@ export const stepClockAhead: Scenario = async ({ site, people, nodes, ...stage }
   await waitUntil('the lease is from then', async () => {
     const text = `SELECT expires_at > to_timestamp($1) AS is_ahead FROM relay_leases`;
     const fromSeconds = Date.now() / 1_000 + stepSeconds / 2;
-    const rows = await queryService<{ is_ahead: boolean }>(site.dataDir, 'wallet', text, [fromSeconds]);
+    const rows = await queryService<{ is_ahead: boolean }>(site.dataDir, 'wallet', text, [
+      fromSeconds,
+    ]);
     return rows.some(({ is_ahead: isAhead }) => isAhead);
   });
   const endKills = record.beginFault('kills', 'both');

@@ -6,7 +6,14 @@ import { personAt } from './people.ts';
 const stepSeconds = 3;
 
 /** A balance is reported, then the clock of the database steps back behind that time. */
-export const stepClockBack: Scenario = async ({ site, people, nodes, order, complete, ...stage }) => {
+export const stepClockBack: Scenario = async ({
+  site,
+  people,
+  nodes,
+  order,
+  complete,
+  ...stage
+}) => {
   const [first, second] = nodes;
   const person = personAt(people, 0);
   const { balance, record } = stage;

@@ -7,7 +7,14 @@ import { personAt } from './people.ts';
 const count = 10;
 
 /** The broker delivers events to the statement service that it has handled before. */
-export const repeatEvents: Scenario = async ({ site, people, nodes, order, complete, ...stage }) => {
+export const repeatEvents: Scenario = async ({
+  site,
+  people,
+  nodes,
+  order,
+  complete,
+  ...stage
+}) => {
   const { listener, record } = stage;
   for (let n = 0; n < count; n += 1) {
     const wanted = { operation: 'deposit', amountMinor: BigInt(100 + n) } as const;

@@ -1,5 +1,4 @@
 import type { Scenario } from '../stage.ts';
-import { lockAuditLog } from './audit-log-locked.ts';
 import { cutBroker } from './broker-cut.ts';
 import { stepClockAhead } from './clock-ahead.ts';
 import { stepClockBack } from './clock-back.ts';
@@ -13,6 +12,7 @@ import { lockRow } from './locked-row.ts';
 import { repeatMessage } from './message-again.ts';
 import { reportOpenPeriod } from './period-not-over.ts';
 import { runQuietly } from './quiet.ts';
+import { slowDownCommit } from './slow-commit.ts';
 import { takeTurns } from './turns.ts';
 
 /** Directed runs. Each is passed by the product as it is. */
@@ -26,7 +26,7 @@ export const scenarios = {
   'locked row': lockRow,
   'killed before commit': killBeforeCommit,
   'broker cut': cutBroker,
-  'audit log locked': lockAuditLog,
+  'slow commit': slowDownCommit,
   quiet: runQuietly,
   'clock ahead': stepClockAhead,
   'events again': repeatEvents,

@@ -3,14 +3,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Scenario } from '../stage.ts';
 import { personAt } from './people.ts';
 
-const count = 60;
+const rounds = 60;
 
-/** Two daemons, and nothing goes wrong. */
+/** Two daemons that commit at the same moments, and nothing goes wrong. */
 export const runQuietly: Scenario = async ({ people, nodes, order, complete }) => {
-  const [first, second] = nodes;
-  for (let n = 0; n < count; n += 1) {
-    const wanted = { operation: 'deposit', amountMinor: BigInt(1 + n) } as const;
-    await complete(order(personAt(people, n), wanted), [n % 2 === 0 ? first : second]);
+  for (let round = 0; round < rounds; round += 1) {
+    const both = nodes.map((node, n) => {
+      const wanted = { operation: 'deposit', amountMinor: BigInt(1 + round) } as const;
+      return complete(order(personAt(people, 2 * round + n), wanted), [node]);
+    });
+    await Promise.all(both);
     await sleep(30);
   }
 };
