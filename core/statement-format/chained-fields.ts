@@ -15,7 +15,7 @@ const epochMs = 946_684_800_000;
 
 /**
  * Fields of a row in the binary format of COPY, and the bytes that are hashed of them. Each of the
- * functions below takes the next field, and writes it as the layout of `chainHash` says.
+ * functions below takes the next field, and writes it as the layout of `contentDigest` says.
  */
 export type Cursor = {
   /** The next field begins at `from`, the row ends at `end`. */

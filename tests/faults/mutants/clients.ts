@@ -9,11 +9,11 @@ import {
 import {
   Operation,
   WalletServiceService,
-  type Transaction,
 } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import { createProducer, toBody } from '../../support/broker/producer.ts';
 import { item } from '../../support/grpc/client.ts';
 import { formatAmount, type OperationName } from '../../support/ledger/wallet-model.ts';
+import { toOutcome } from '../load/recording.ts';
 import type { CallerClass, Command, Outcome } from '../record/history.ts';
 import { isLedgerRefusal, outcomeOfReason } from '../record/outcomes.ts';
 import type { RunRecord } from '../record/record.ts';
@@ -67,7 +67,7 @@ export function createClients(site: Site, record: RunRecord): Clients {
     const method = WalletServiceService.createTransaction;
     const answer = await node.connection().call(method, request, token, timeoutMs);
     const outcome = answer.ok
-      ? toAccepted(answer.value.transaction, answer.value.replayed)
+      ? toOutcome(answer.value.transaction, answer.value.replayed)
       : outcomeOfReason(answer.reason);
     end(outcome);
     return outcome;
@@ -129,15 +129,6 @@ function toItem(command: Command, userId: string) {
     ...(amountMinor === undefined ? {} : { amountMinor }),
     ...(parentId === undefined ? {} : { parentId }),
   });
-}
-
-function toAccepted(transaction: Transaction | undefined, isReplayed: boolean): Outcome {
-  if (!transaction) return { kind: 'unknown', reason: 'no transaction' };
-  const { id: transactionId, seq, amountMinor, balanceAfterMinor, occurredAt, hash } = transaction;
-  return {
-    ...{ kind: 'accepted', transactionId, seq, amountMinor, balanceAfterMinor, isReplayed },
-    ...{ occurredAtMs: occurredAt?.getTime(), hash: Buffer.from(hash).toString('hex') },
-  };
 }
 
 async function readStatement(

@@ -19,7 +19,7 @@ export type Command = {
   /** The transaction to be undone. */
   readonly parentId: string | undefined;
   /** Of a purchase. */
-  readonly merchant?: string | undefined;
+  readonly merchant: string | undefined;
 };
 
 /** What an answer said about the transaction; an interface that does not say a value leaves it out. */

@@ -58,7 +58,7 @@ export function listOperations(
     const { walletId, transactionId: id } = one.command;
     for (const attempt of one.refused) operations.push([walletId, toRefusal(attempt)]);
     const entry = byId?.get(id);
-    const isIt = entry && isEntryOf(one.command, entry, byId);
+    const isIt = byId && entry && isEntryOf(one.command, entry, byId);
     if (isIt) found.add(id);
     const effect = toEffect(one, heardAtMs.get(id) ?? Infinity, isIt ? entry : undefined);
     if (effect && (!byId || effect.isRequired)) operations.push([walletId, effect]);

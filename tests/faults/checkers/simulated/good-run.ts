@@ -22,7 +22,7 @@ export const walletIds = [
 /** 2026-11-28T00:00:00Z: when the clock of a run begins. */
 export const beginMs = 1_795_824_000_000;
 
-const base = { callerClass: 'customer', parentId: undefined } as const;
+const base = { callerClass: 'customer', parentId: undefined, merchant: undefined } as const;
 
 export function makeCommand(
   userId: string,

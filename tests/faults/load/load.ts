@@ -1,39 +1,56 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { Operation } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
-import { createRandom, type Random } from '../fuzz/random.ts';
-import { item } from '../support/grpc/client.ts';
-import { currency, meaningOf, type Asked, type Book, type Op } from './book.ts';
-import type { LatencyClass, Latencies } from './latencies.ts';
-import type { Report } from './report.ts';
-import type { Node, Site } from './site.ts';
-import type { Situation, Timeline } from './timeline.ts';
+import { Operation } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
+import { createRandom, type Random } from '../../fuzz/random.ts';
+import { item } from '../../support/grpc/client.ts';
+import { currency, meaningOf, type Asked, type Book, type Op } from '../book.ts';
+import type { LatencyClass, Latencies } from '../latencies.ts';
+import type { RunRecord } from '../record/record.ts';
+import type { Report } from '../report.ts';
+import type { Timing } from '../schedule/schedule.ts';
+import type { FaultNode, FaultSite } from '../site/fault-site.ts';
+import type { Situation, Timeline } from '../timeline.ts';
 
 /** What every client of a run works with. */
 export type Load = {
   readonly seed: string;
-  readonly site: Site;
+  readonly site: FaultSite;
   readonly timeline: Timeline;
   readonly report: Report;
   readonly latencies: Latencies;
   readonly book: Book;
+  readonly record: RunRecord;
+  readonly tally: Tally;
   readonly timing: Timing;
+  /** How many times as much is asked for as at first: 1 is some 60 operations a second. */
+  readonly intensity: number;
   /** Nothing new is to be asked; what has no answer yet is still asked for one. */
   isOver(): boolean;
   /** All faults have ended, and there is still no answer: give up. */
   isHopeless(): boolean;
 };
 
-export type Timing = {
-  readonly lockMs: number;
-  readonly stopMs: readonly [number, number];
-  readonly mixMs: number;
-  readonly quietMs: readonly [number, number];
-  /** After how long the late duplicate of a message comes. */
-  readonly lateMs: readonly [number, number];
-  /** After how long a reader looks again. */
-  readonly rereadMs: readonly [number, number];
+/** What the faults of a run did. */
+export type Tally = {
+  /** That have begun. */
+  faults: number;
+  /** Each time the messages in it are lost. */
+  deletedQueues: number;
+  /** A daemon that killed itself at this step, or did not come there. */
+  noteStep(name: string, isReached: boolean): void;
+  readonly steps: ReadonlyMap<string, number>;
 };
+
+export function createTally(): Tally {
+  const steps = new Map<string, number>();
+  return {
+    ...{ faults: 0, deletedQueues: 0, steps },
+    noteStep: (name, isReached) => {
+      const text = isReached ? name : `${name} (not reached)`;
+      steps.set(text, (steps.get(text) ?? 0) + 1);
+    },
+  };
+}
 
 export const between = (random: Random, [from, to]: readonly [number, number]): number =>
   from + random.int(Math.max(1, to - from));
@@ -60,9 +77,10 @@ const phaseMs = 12_000;
  * Either daemon at times, and almost only one of them at others: what a daemon remembers of a
  * wallet then is right most of the time.
  */
-export function pickNode(load: Load, random: Random): Node {
+export function pickNode(load: Load, random: Random): FaultNode {
   const { nodes } = load.site;
-  const preferred = [undefined, ...nodes][Math.floor(performance.now() / phaseMs) % 3];
+  const phases = [undefined, ...nodes];
+  const preferred = phases[Math.floor(performance.now() / phaseMs) % phases.length];
   return preferred && random.chance(97) ? preferred : random.pick(nodes);
 }
 

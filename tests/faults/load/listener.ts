@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { connect, type ChannelModel, type ConsumeMessage } from 'amqplib';
+import { connect, type Channel, type ChannelModel, type ConsumeMessage } from 'amqplib';
 import { z } from 'zod';
 
-import { closeConnection } from '../support/broker/connection.ts';
-import { meaningOf } from './book.ts';
+import { closeConnection } from '../../support/broker/connection.ts';
+import { meaningOf } from '../book.ts';
 import { recordLatency, type Load } from './load.ts';
 
 const created = z.object({
@@ -14,8 +14,13 @@ const created = z.object({
     transaction: z.object({
       id: z.string(),
       seq: z.number(),
-      hash: z.string(),
+      operation: z.enum(['deposit', 'withdraw', 'purchase', 'reversal', 'cancellation']),
+      amount: z.string(),
+      direction: z.enum(['debit', 'credit']),
       balanceAfter: z.string(),
+      occurredAt: z.string(),
+      previousHash: z.string(),
+      hash: z.string(),
     }),
   }),
 });
@@ -31,6 +36,9 @@ export type Listener = {
   readonly heard: ReadonlyMap<string, ReadonlyMap<bigint, Heard>>;
   /** Events that came again. */
   readonly repeated: number;
+  /** Acknowledges nothing until `goOn`. */
+  pause(): void;
+  goOn(): void;
   stop(): Promise<void>;
 };
 
@@ -42,6 +50,8 @@ export async function startListener(load: Load): Promise<Listener> {
   const heard = new Map<string, Map<bigint, Heard>>();
   let repeated = 0;
   let isStopped = false;
+  let paused: Promise<void> | undefined;
+  let goOn: () => void = () => undefined;
   let connection: ChannelModel | undefined;
 
   const take = (body: string): void => {
@@ -53,6 +63,7 @@ export async function startListener(load: Load): Promise<Listener> {
     }
     const { data } = created.parse(message);
     const { id, hash } = data.transaction;
+    hear(load, data);
     const seq = BigInt(data.transaction.seq);
     const text = JSON.stringify(data);
     const wallet = heard.get(data.walletId) ?? new Map<bigint, Heard>();
@@ -67,6 +78,18 @@ export async function startListener(load: Load): Promise<Listener> {
     if (op?.via !== 'message' || before) return;
     load.book.settle(op, { isDone: true, seq });
     recordLatency(load, 'messages', op);
+  };
+  const takeMessage = (channel: Channel, message: ConsumeMessage): void => {
+    try {
+      take(message.content.toString());
+    } catch (err) {
+      load.report.violate('events', String(err), message.content.toString());
+    }
+    try {
+      channel.ack(message);
+    } catch {
+      // The channel has just closed: the message comes again.
+    }
   };
   /** Gives what resolves once the connection is gone. */
   const open = async (): Promise<{ readonly gone: Promise<void> }> => {
@@ -83,16 +106,8 @@ export async function startListener(load: Load): Promise<Listener> {
     await channel.prefetch(200);
     await channel.consume(queue, (message: ConsumeMessage | null) => {
       if (!message) return;
-      try {
-        take(message.content.toString());
-      } catch (err) {
-        load.report.violate('events', String(err), message.content.toString());
-      }
-      try {
-        channel.ack(message);
-      } catch {
-        // The channel has just closed: the message comes again.
-      }
+      if (paused) void paused.then(() => takeMessage(channel, message));
+      else takeMessage(channel, message);
     });
     return { gone };
   };
@@ -113,11 +128,29 @@ export async function startListener(load: Load): Promise<Listener> {
     get repeated() {
       return repeated;
     },
+    pause: () => void (paused ??= new Promise((resolve) => (goOn = resolve))),
+    goOn: () => {
+      paused = undefined;
+      goOn();
+    },
     stop: async () => {
       isStopped = true;
       await closeConnection(connection);
     },
   };
+}
+
+const toMinor = (amount: string): bigint => BigInt(amount.replace('.', ''));
+
+function hear({ record }: Load, { walletId, transaction }: z.infer<typeof created>['data']): void {
+  const { id: transactionId, seq, operation, amount, direction, occurredAt } = transaction;
+  const { balanceAfter, previousHash, hash } = transaction;
+  record.hear({
+    ...{ walletId, transactionId, seq: BigInt(seq), operation, previousHash, hash },
+    amountMinor: direction === 'debit' ? -toMinor(amount) : toMinor(amount),
+    balanceAfterMinor: toMinor(balanceAfter),
+    occurredAtMs: Date.parse(occurredAt),
+  });
 }
 
 function takeRejected(load: Load, data: { messageId: string; reason: string }): void {
@@ -128,6 +161,7 @@ function takeRejected(load: Load, data: { messageId: string; reason: string }): 
     return;
   }
   const isFirst = op.outcome === undefined;
+  load.record.hearRejection({ key: messageId, transactionId: op.id, reason });
   load.book.note(op, 'event', op.startedMs, reason);
   if (meaningOf(reason) === 'internal') {
     load.report.violate('INTERNAL', 'a message was rejected so', load.book.describe(op));

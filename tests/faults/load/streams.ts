@@ -1,10 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { openStream, type OpenStream } from '../support/grpc/stream.ts';
-import type { Op } from './book.ts';
-import type { LatencyClass } from './latencies.ts';
+import { openStream, type OpenStream } from '../../support/grpc/stream.ts';
+import type { Op } from '../book.ts';
+import type { LatencyClass } from '../latencies.ts';
 import { between, chooseOperation, itemOf, pickNode, randomOf, type Load } from './load.ts';
-import type { Node, Person } from './site.ts';
+import type { Node } from '../site/node.ts';
+import type { Person } from '../site/people.ts';
+import { beginAttempt } from './recording.ts';
 import {
   createWalletStreams,
   takeResult,
@@ -102,7 +104,10 @@ async function runOne(state: State, node: Node): Promise<void> {
   }
   stream.close();
   if (end === 'INTERNAL') load.report.violate('INTERNAL', `a stream on ${node.name} ended so`);
-  for (const { op, sentMs } of inFlight) load.book.note(op, node.name, sentMs, `stream: ${end}`);
+  for (const sent of inFlight) {
+    sent.end({ kind: 'unknown', reason: `stream: ${end}` });
+    load.book.note(sent.op, node.name, sent.sentMs, `stream: ${end}`);
+  }
   state.waiting = [...inFlight.map(({ op }) => op), ...state.waiting];
 }
 
@@ -118,7 +123,8 @@ function sendSome(
   const random = randomOf(load, client.name, state.step);
   state.step += 1;
   const now = performance.now();
-  const count = load.isOver() || inFlight.length > maxWaiting ? 0 : 1 + random.int(5);
+  const isFull = inFlight.length > maxWaiting * load.intensity;
+  const count = load.isOver() || isFull ? 0 : (1 + random.int(5)) * load.intensity;
   for (let i = 0; i < count; i += 1) {
     const userId = random.pick(client.people).id;
     const asked = chooseOperation(load, random, { via: 'stream', callerClass: 'staff', userId });
@@ -130,7 +136,7 @@ function sendSome(
   waiting.filter(isApart).forEach((op) => state.apart.take(op));
   for (const op of ops) {
     op.daemons.add(node.name);
-    inFlight.push({ op, sentMs: now });
+    inFlight.push({ op, sentMs: now, end: beginAttempt(load.record, op, client.name, node.name) });
   }
   if (ops.length > 0) stream.send(ops.map(itemOf));
   return between(random, sendEachMs);

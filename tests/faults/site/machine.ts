@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import pg from 'pg';
 
-import type { Site } from './site.ts';
-import type { Timeline } from './timeline.ts';
+import type { FaultSite } from './fault-site.ts';
+import type { Timeline } from '../timeline.ts';
 
 export type MachineWatch = {
   /** Stalls so far, and how long they were in all. */
@@ -21,10 +21,10 @@ const probeText = "SELECT pg_logical_emit_message(true, 'probe', '')";
  * this process, that take long. They are put on the timeline, so that a slow machine does not look
  * like a slow daemon.
  */
-export async function watchMachine(site: Site, timeline: Timeline): Promise<MachineWatch> {
-  const client = new pg.Client({ connectionString: site.ownerUrl });
-  client.on('error', () => undefined);
-  await client.connect();
+export async function watchMachine(site: FaultSite, timeline: Timeline): Promise<MachineWatch> {
+  // A new connection for each commit that follows on a failed one: faults end connections.
+  const pool = new pg.Pool({ connectionString: site.ownerUrl, max: 1 });
+  pool.on('error', () => undefined);
   let isStopped = false;
   let stalls = 0;
   let totalMs = 0;
@@ -40,7 +40,8 @@ export async function watchMachine(site: Site, timeline: Timeline): Promise<Mach
     const fromMs = performance.now();
     let end: (() => void) | undefined;
     const timer = setTimeout(() => (end = note('a commit', fromMs)), stallMs);
-    await client.query(probeText);
+    // Refused or cut off by a fault: that is no stall.
+    await pool.query(probeText).catch(() => undefined);
     clearTimeout(timer);
     end?.();
   };
@@ -63,7 +64,7 @@ export async function watchMachine(site: Site, timeline: Timeline): Promise<Mach
       isStopped = true;
       clearInterval(ticking);
       await probing;
-      await client.end();
+      await pool.end();
     },
   };
 }

@@ -2,14 +2,17 @@ import {
   StatementServiceService,
   StatementStatus,
   type Statement,
-} from '../../protos/gen/digitalwallet/statement/v1/statement.ts';
-import { WalletServiceService } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
-import type { Random } from '../fuzz/random.ts';
-import { walletIdOf } from '../../core/ids.ts';
-import { currency, meaningOf } from './book.ts';
-import type { LatencyClass } from './latencies.ts';
+} from '../../../protos/gen/digitalwallet/statement/v1/statement.ts';
+import { WalletServiceService } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
+import type { Random } from '../../fuzz/random.ts';
+import { walletIdOf } from '../../../core/ids.ts';
+import { currency, meaningOf } from '../book.ts';
+import type { LatencyClass } from '../latencies.ts';
 import { between, pause, pickNode, randomOf, type Load } from './load.ts';
-import type { Node, Person } from './site.ts';
+import type { ReportedBalance, ReportedStatement } from '../record/history.ts';
+import { outcomeOfReason } from '../record/outcomes.ts';
+import type { Node } from '../site/node.ts';
+import type { Person } from '../site/people.ts';
 
 /** What was reported once, and must be reported again. */
 type Reported = {
@@ -64,6 +67,11 @@ export function createReaders(load: Load): Readers {
       });
     });
   };
+  /** A balance of now has its place among the transactions, and is not looked at again. */
+  const lookNow = async (random: Random): Promise<void> => {
+    const person = random.pick(load.site.customers);
+    await readBalance(load, pickNode(load, random), person);
+  };
   const reread = async (node: Node, before: Reported): Promise<boolean> => {
     const { person, at, from } = before;
     const answer = await read(load, node, person, at, from);
@@ -80,7 +88,7 @@ export function createReaders(load: Load): Readers {
       const reads: Promise<unknown>[] = [];
       for (let step = 0; !load.isOver(); step += 1) {
         const random = randomOf(load, 'reader', step);
-        reads.push(look(random));
+        reads.push(random.chance(70) ? look(random) : lookNow(random));
         const now = performance.now();
         const due = reported.filter(({ againMs }) => againMs <= now).slice(0, 3);
         for (const before of due) {
@@ -93,7 +101,8 @@ export function createReaders(load: Load): Readers {
     },
     rereadAll: async () => {
       for (const [i, before] of reported.entries()) {
-        const node = load.site.nodes[i % 2 === 0 ? 0 : 1];
+        const { nodes } = load.site;
+        const node = nodes[i % nodes.length] ?? nodes[0];
         for (let tries = 0; !(await reread(node, before)); tries += 1) {
           if (tries === 5) {
             load.report.violate(...describeChange(load, before, 'no such answer any more', node));
@@ -125,8 +134,8 @@ async function read(
 ): Promise<Answer> {
   const fromMs = performance.now();
   const answer = await (from
-    ? readStatement(node, person, from, at)
-    : readBalance(node, person, at));
+    ? readStatement(load, node, person, from, at)
+    : readBalance(load, node, person, at));
   const situation = load.timeline.situationOf({
     fromMs,
     toMs: performance.now(),
@@ -145,23 +154,46 @@ async function read(
   return undefined;
 }
 
-async function readBalance(node: Node, person: Person, at: Date): Promise<Answer | string> {
+const readBy = (node: Node, person: Person) =>
+  ({
+    client: 'reader',
+    over: 'grpc',
+    daemon: node.name,
+    walletId: walletIdOf(person.id, currency),
+  }) as const;
+
+/** Without a time it is the balance of now. */
+async function readBalance(
+  { record }: Load,
+  node: Node,
+  person: Person,
+  at?: Date,
+): Promise<Answer | string> {
   const request = { userId: '', currency, at };
   const method = WalletServiceService.getBalance;
+  const end = record.beginBalance({ ...readBy(node, person), isNow: at === undefined });
   const answer = await node.connection().call(method, request, person.token, timeoutMs);
-  if (!answer.ok) return answer.reason;
-  const { wallet, asOf } = answer.value;
-  return { text: `${wallet?.balanceMinor} at seq ${wallet?.seq}`, at: asOf ?? at };
+  if (!answer.ok) {
+    end(outcomeOfReason(answer.reason));
+    return answer.reason;
+  }
+  const { wallet, asOf = at ?? new Date(0) } = answer.value;
+  const { balanceMinor = 0n, seq = 0n } = wallet ?? {};
+  end({ kind: 'balance', balanceMinor, seq, asOfMs: asOf.getTime() } satisfies ReportedBalance);
+  return { text: `${balanceMinor} at seq ${seq}`, at: asOf };
 }
 
 /** All pages of it; undefined unless it says that it is complete. */
 async function readStatement(
+  { record }: Load,
   node: Node,
   person: Person,
   from: Date,
   to: Date,
 ): Promise<Answer | string> {
   const pages: Statement[] = [];
+  const period = { fromMs: from.getTime(), toMs: to.getTime() };
+  const end = record.beginStatement({ ...readBy(node, person), ...period });
   for (let pageToken = ''; ;) {
     const request = {
       ...{ userId: '', currency, from, to, timezone: '', pageSize: 1_000, pageToken },
@@ -169,13 +201,20 @@ async function readStatement(
     };
     const method = StatementServiceService.generateStatement;
     const answer = await node.connection().call(method, request, person.token, timeoutMs);
-    if (!answer.ok) return answer.reason;
+    if (!answer.ok) {
+      end(outcomeOfReason(answer.reason));
+      return answer.reason;
+    }
     const { status, statement, nextPageToken } = answer.value;
-    if (status !== StatementStatus.COMPLETE || !statement) return undefined;
+    if (status !== StatementStatus.COMPLETE || !statement) {
+      end({ kind: 'unknown', reason: 'not complete' });
+      return undefined;
+    }
     pages.push(statement);
     pageToken = nextPageToken;
     if (pageToken === '') break;
   }
+  end(toReported(pages));
   const [first] = pages;
   const sums = [first?.openingMinor, first?.totalDebitMinor, first?.totalCreditMinor];
   const lines = pages.flatMap((page) => page.lines);
@@ -185,6 +224,19 @@ async function readStatement(
   );
   const text = `${[...sums, first?.closingMinor].join(' ')}; ${lines.length} lines: ${texts.join(', ')}`;
   return { text, at: to };
+}
+
+function toReported(pages: readonly Statement[]): ReportedStatement {
+  const [first] = pages;
+  const { openingMinor = 0n, closingMinor = 0n } = first ?? {};
+  const { totalDebitMinor = 0n, totalCreditMinor = 0n } = first ?? {};
+  const lines = pages
+    .flatMap((page) => page.lines)
+    .map(({ seq, transactionId, balanceAfterMinor, hash }) => ({
+      ...{ seq, transactionId, balanceAfterMinor, hash: Buffer.from(hash).toString('hex') },
+    }));
+  const sums = { openingMinor, closingMinor, totalDebitMinor, totalCreditMinor };
+  return { kind: 'statement', ...sums, lines };
 }
 
 function describeChange(

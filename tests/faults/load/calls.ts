@@ -3,9 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import {
   Operation,
   WalletServiceService,
-} from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
-import type { Random } from '../fuzz/random.ts';
-import type { Op } from './book.ts';
+} from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
+import type { Random } from '../../fuzz/random.ts';
+import type { Op } from '../book.ts';
 import {
   between,
   chooseOperation,
@@ -17,7 +17,10 @@ import {
   takeRefusal,
   type Load,
 } from './load.ts';
-import type { Node, Person } from './site.ts';
+import type { Node } from '../site/node.ts';
+import type { Person } from '../site/people.ts';
+import { outcomeOfReason } from '../record/outcomes.ts';
+import { beginAttempt, toOutcome } from './recording.ts';
 
 /** A patient caller, and one who asks the other daemon while the first may still do it. */
 const patienceMs = [15_000, 4_000] as const;
@@ -31,7 +34,7 @@ export async function runCustomer(
 ): Promise<void> {
   for (let step = 0; !load.isOver(); step += 1) {
     const random = randomOf(load, name, step);
-    const who = { via: 'call', callerClass: 'customer', userId: person.id } as const;
+    const who = { via: 'grpc', callerClass: 'customer', userId: person.id } as const;
     await complete(load, load.book.ask(chooseOperation(load, random, who)), person, random);
     await pause(load, between(random, thinkMs));
   }
@@ -43,9 +46,9 @@ export async function runOperator(load: Load): Promise<void> {
   const calls: Promise<void>[] = [];
   for (let step = 0; !load.isOver(); step += 1) {
     const random = randomOf(load, 'operator', step);
-    for (let i = 1 + random.int(8); i > 0; i -= 1) {
+    for (let i = (1 + random.int(8)) * load.intensity; i > 0; i -= 1) {
       const userId = random.pick(customers).id;
-      const asked = chooseOperation(load, random, { via: 'call', callerClass: 'staff', userId });
+      const asked = chooseOperation(load, random, { via: 'grpc', callerClass: 'staff', userId });
       calls.push(complete(load, load.book.ask(asked), operator, random));
     }
     await pause(load, between(random, [600, 1_400]));
@@ -55,13 +58,13 @@ export async function runOperator(load: Load): Promise<void> {
 
 /** Money to begin with. */
 export async function fund(load: Load, person: Person, amountMinor: bigint): Promise<void> {
-  const who = { via: 'call', callerClass: 'customer', userId: person.id } as const;
+  const who = { via: 'grpc', callerClass: 'customer', userId: person.id } as const;
   const op = load.book.ask({ ...who, operation: Operation.DEPOSIT, amountMinor });
   await complete(load, op, person, randomOf(load, `fund ${person.id}`, 0));
 }
 
 /** Asks under the same key until there is an answer of the ledger. */
-async function complete(load: Load, op: Op, person: Person, random: Random): Promise<void> {
+export async function complete(load: Load, op: Op, person: Person, random: Random): Promise<void> {
   for (let attempt = 0; op.outcome === undefined; attempt += 1) {
     if (load.isHopeless()) return;
     if (attempt > 0) await sleep(between(random, [100, 100 * 2 ** Math.min(attempt, 4)]));
@@ -87,7 +90,13 @@ async function ask(
   op.daemons.add(node.name);
   const request = { item: itemOf(op), dryRun: false };
   const method = WalletServiceService.createTransaction;
+  const end = beginAttempt(load.record, op, person.id, node.name);
   const answer = await node.connection().call(method, request, person.token, timeoutMs);
+  end(
+    answer.ok
+      ? toOutcome(answer.value.transaction, answer.value.replayed)
+      : outcomeOfReason(answer.reason),
+  );
   if (!answer.ok) {
     load.book.note(op, node.name, fromMs, answer.reason);
     if (!isRepeated || answer.reason === 'INTERNAL') takeRefusal(load, 'calls', op, answer.reason);

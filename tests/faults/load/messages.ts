@@ -1,20 +1,24 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import type { Random } from '../fuzz/random.ts';
-import { createProducer, type Producer } from '../support/broker/producer.ts';
-import { nameOf, type Op } from './book.ts';
+import type { Random } from '../../fuzz/random.ts';
+import { createProducer, type Producer } from '../../support/broker/producer.ts';
+import { nameOf, type Op } from '../book.ts';
 import { between, chooseOperation, pause, randomOf, type Load } from './load.ts';
+import { beginAttempt } from './recording.ts';
 
 export type Messages = {
   /** Until the load is over and all is confirmed. */
   run(): Promise<void>;
+  /** Once all faults have ended: sends again what a deleted queue has lost. */
+  end(): Promise<void>;
   readonly duplicates: number;
   /** Keys of messages that can never be handled. */
   readonly poison: ReadonlySet<string>;
 };
 
 const confirmMs = 10_000;
+const lostMs = 3_000;
 
 /** A producer: 10 % of the messages come twice, some at once and some much later. */
 export function createMessages(load: Load): Messages {
@@ -25,6 +29,7 @@ export function createMessages(load: Load): Messages {
   let late: { readonly op: Op; readonly atMs: number }[] = [];
   const sending: Promise<void>[] = [];
   let duplicates = 0;
+  let isFinished = false;
 
   const connected = async (): Promise<Producer | undefined> => {
     while (!load.isHopeless()) {
@@ -61,7 +66,10 @@ export function createMessages(load: Load): Messages {
       await sleep(100);
     }
   };
-  const sendOp = (op: Op): void => void sending.push(send(bodyOf(op), op.key));
+  const sendOp = (op: Op): void => {
+    beginAttempt(load.record, op, 'producer', undefined);
+    sending.push(send(bodyOf(op), op.key));
+  };
 
   const sendNew = (random: Random): void => {
     const userId = random.pick(customers).id;
@@ -73,6 +81,23 @@ export function createMessages(load: Load): Messages {
     if (random.chance(50)) sendOp(op);
     else late.push({ op, atMs: performance.now() + between(random, load.timing.lateMs) });
   };
+  /** A deleted queue has lost what was in it: what has no answer yet is sent again. */
+  const sendLost = async (): Promise<void> => {
+    let seen = 0;
+    while (!load.isHopeless() && !isFinished) {
+      const { deletedQueues } = load.tally;
+      const isDeleted = deletedQueues > seen;
+      seen = deletedQueues;
+      if (isDeleted) await sendOpen();
+      await sleep(200);
+    }
+  };
+  const sendOpen = async (): Promise<void> => {
+    // What was taken from the queue before has its answer soon.
+    await sleep(lostMs);
+    const isOpen = ({ via, outcome }: Op): boolean => via === 'message' && outcome === undefined;
+    [...load.book.all.values()].filter(isOpen).forEach(sendOp);
+  };
   const sendLate = (): void => {
     const now = performance.now();
     const due = late.filter(({ atMs }) => atMs <= now || load.isOver());
@@ -82,10 +107,11 @@ export function createMessages(load: Load): Messages {
 
   return {
     run: async () => {
+      const resending = sendLost();
       for (let step = 0; !load.isOver(); step += 1) {
         const random = randomOf(load, 'producer', step);
         sendLate();
-        for (let i = 1 + random.int(12); i > 0; i -= 1) sendNew(random);
+        for (let i = (1 + random.int(12)) * load.intensity; i > 0; i -= 1) sendNew(random);
         if (random.int(40) === 0) {
           const key = randomUUID();
           poison.add(key);
@@ -94,6 +120,12 @@ export function createMessages(load: Load): Messages {
         await pause(load, between(random, [300, 1_000]));
       }
       sendLate();
+      isFinished = true;
+      await resending;
+      await Promise.all(sending);
+    },
+    end: async () => {
+      if (load.tally.deletedQueues > 0) await sendOpen();
       await Promise.all(sending);
       await producer?.close();
     },

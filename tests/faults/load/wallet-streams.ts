@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import type { TransactionResult } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
-import { openStream, type OpenStream } from '../support/grpc/stream.ts';
-import { meaningOf, type Op } from './book.ts';
-import type { LatencyClass } from './latencies.ts';
+import type { TransactionResult } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
+import { openStream, type OpenStream } from '../../support/grpc/stream.ts';
+import { meaningOf, type Op } from '../book.ts';
+import type { LatencyClass } from '../latencies.ts';
 import {
   between,
   itemOf,
@@ -13,9 +13,14 @@ import {
   takeRefusal,
   type Load,
 } from './load.ts';
-import type { Node } from './site.ts';
+import { outcomeOfReason } from '../record/outcomes.ts';
+import type { Outcome } from '../record/history.ts';
+import type { End } from '../record/record.ts';
+import type { Node } from '../site/node.ts';
+import { beginAttempt, toOutcome } from './recording.ts';
 
-export type Sent = { readonly op: Op; readonly sentMs: number };
+/** `end` takes the answer into the record of the run. */
+export type Sent = { readonly op: Op; readonly sentMs: number; readonly end: End<Outcome> };
 
 /**
  * `answered`: the result is final. `busy`: its stream refuses its wallet from now on. `again`: end
@@ -28,13 +33,14 @@ export function takeResult(
   load: Load,
   of: LatencyClass,
   node: Node,
-  { op, sentMs }: Sent,
+  { op, sentMs, end }: Sent,
   { outcome }: TransactionResult,
   lastSeqs: Map<string, bigint>,
 ): Taken {
   if (outcome?.$case === 'created') {
     const { transaction, replayed } = outcome.value;
     const seq = transaction?.seq ?? 0n;
+    end(toOutcome(transaction, replayed));
     load.book.note(op, node.name, sentMs, `done as ${seq}${replayed ? ', again' : ''}`);
     load.book.settleDone(op, transaction);
     if (!replayed && seq <= (lastSeqs.get(op.walletId) ?? 0n)) {
@@ -45,6 +51,7 @@ export function takeResult(
     return 'answered';
   }
   const reason = outcome?.value.reason ?? 'nothing';
+  end(outcomeOfReason(outcome?.value.reason ?? ''));
   load.book.note(op, node.name, sentMs, reason);
   takeRefusal(load, of, op, reason);
   if (op.outcome !== undefined) {
@@ -108,13 +115,19 @@ async function sendOnce(
   const sentMs = performance.now();
   const stream = openStream(node.address, load.site.operator.token);
   for (const op of ops) op.daemons.add(node.name);
+  const ends = ops.map((op) => beginAttempt(load.record, op, of, node.name));
   stream.send(ops.map(itemOf));
   stream.halfClose();
   const end = await waitForEnd(stream, ops.length);
   const lastSeqs = new Map<string, bigint>();
   const left = ops.filter((op, i) => {
     const result = stream.results[i];
-    if (result) return takeResult(load, of, node, { op, sentMs }, result, lastSeqs) !== 'answered';
+    const take = ends[i] ?? (() => undefined);
+    if (result) {
+      const sent = { op, sentMs, end: take };
+      return takeResult(load, of, node, sent, result, lastSeqs) !== 'answered';
+    }
+    take({ kind: 'unknown', reason: `stream: ${end}` });
     load.book.note(op, node.name, sentMs, `stream: ${end}`);
     return true;
   });
