@@ -89,7 +89,7 @@ export function createClients(site: Site, record: RunRecord): Clients {
       const walletId = walletIdOf(person.id, currency);
       const transactionId = transactionIdOf(walletId, callerClass, key);
       const { operation, amountMinor, parentId } = wanted;
-      const asked = { operation, amountMinor, parentId };
+      const asked = { operation, amountMinor, parentId, merchant: undefined };
       return { command: { walletId, transactionId, key, callerClass, ...asked }, person };
     },
     send,

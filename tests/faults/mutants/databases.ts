@@ -7,7 +7,8 @@ const services = ['wallet', 'statement'] as const;
 
 const emptyOf = (service: string): string => `${service}_empty`;
 
-async function runAsAdmin(dataDir: string, texts: readonly string[]): Promise<void> {
+/** Statements as the administrator of the server, each by itself. */
+export async function runAsAdmin(dataDir: string, texts: readonly string[]): Promise<void> {
   const { admin } = await readUrls(dataDir);
   const client = new pg.Client({ connectionString: admin('postgres') });
   client.on('error', () => undefined);

@@ -117,6 +117,17 @@ export const eventMutants: readonly Mutant[] = [
     scenario: 'events again',
   },
   {
+    name: 'lines acknowledged after a database error',
+    edits: [
+      {
+        file: 'daemon/statement/projection/projection.ts',
+        before: 'if (sqlStateOf(err) !== uniqueViolation) throw err;',
+        after: 'if (sqlStateOf(err) !== uniqueViolation) return [];',
+      },
+    ],
+    scenario: 'lines read-only',
+  },
+  {
     name: 'completeness by the highest seq alone',
     edits: [
       {

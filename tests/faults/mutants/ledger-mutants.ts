@@ -56,6 +56,17 @@ export const ledgerMutants: readonly Mutant[] = [
     scenario: 'message again',
   },
   {
+    name: 'refusal of a message not stored',
+    edits: [
+      {
+        file: 'daemon/wallet/commit/persist-decisions.ts',
+        before: '  const kept = await inbox.insertRefusals(tx, refusals);',
+        after: '  const kept = new Set(refusals.map(({ command }) => command.transactionId));',
+      },
+    ],
+    scenario: 'message again',
+  },
+  {
     name: 'COMMIT tag ignored',
     edits: [
       {

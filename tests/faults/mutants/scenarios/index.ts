@@ -8,6 +8,7 @@ import { repeatEvents } from './events-again.ts';
 import { useKeysAgain } from './keys-and-undos.ts';
 import { killBeforeCommit } from './killed-before-commit.ts';
 import { delayLine } from './line-delayed.ts';
+import { makeLinesReadOnly } from './lines-read-only.ts';
 import { lockRow } from './locked-row.ts';
 import { repeatMessage } from './message-again.ts';
 import { reportOpenPeriod } from './period-not-over.ts';
@@ -31,6 +32,7 @@ export const scenarios = {
   'clock ahead': stepClockAhead,
   'events again': repeatEvents,
   'line delayed': delayLine,
+  'lines read-only': makeLinesReadOnly,
   'period not over': reportOpenPeriod,
 } as const satisfies Readonly<Record<string, Scenario>>;
 
