@@ -125,7 +125,7 @@ function toItem(command: Command, userId: string) {
   const { key, operation, amountMinor, parentId } = command;
   const name = operation.toUpperCase() as keyof typeof Operation;
   return item({
-    ...{ userId, currency, operation: Operation[name] as Operation, idempotencyKey: key },
+    ...{ userId, currency, operation: Operation[name], idempotencyKey: key },
     ...(amountMinor === undefined ? {} : { amountMinor }),
     ...(parentId === undefined ? {} : { parentId }),
   });

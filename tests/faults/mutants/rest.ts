@@ -18,7 +18,7 @@ const countIn = async (dataDir: string, service: string, table: string): Promise
 export async function waitForRest(dataDir: string, record: RunRecord): Promise<void> {
   const endsAtMs = performance.now() + maxMs;
   let last = '';
-  for (let calm = 0; calm < calmPolls && performance.now() < endsAtMs; await sleep(pollMs)) {
+  for (let calm = 0; calm < calmPolls && performance.now() < endsAtMs;) {
     const entries = await countIn(dataDir, 'wallet', 'transactions');
     const lines = await countIn(dataDir, 'statement', 'statement_lines');
     const outbox = await countIn(dataDir, 'wallet', 'outbox');
@@ -33,5 +33,6 @@ export async function waitForRest(dataDir: string, record: RunRecord): Promise<v
       outbox === 0 && lines >= entries && places.size >= entries && waiting.length === 0;
     calm = isAtRest && state === last ? calm + 1 : 0;
     last = state;
+    await sleep(pollMs);
   }
 }

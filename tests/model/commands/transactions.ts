@@ -98,7 +98,7 @@ function toRequest(
 }
 
 const wireOf = (operation: OperationName): Operation =>
-  Operation[operation.toUpperCase() as keyof typeof Operation] as Operation;
+  Operation[operation.toUpperCase() as keyof typeof Operation];
 
 /** Sends it, and compares the answer with what the model decides. */
 async function send(model: Model, real: Real, place: Place, request: Request): Promise<void> {

@@ -12,9 +12,9 @@ export const cutBroker: Scenario = async ({ site, people, nodes, order, complete
   for (let cut = 0; cut < cuts; cut += 1) {
     const end = record.beginFault('broker', 'all connections');
     const cutting = broker.ctl('close_all_connections', '--vhost', vhost, 'fault run');
-    let isCut = false;
-    void cutting.then(() => (isCut = true));
-    for (let n = 0; n < perCut || !isCut; n += 1) {
+    const cutAt = { isDone: false };
+    void cutting.then(() => (cutAt.isDone = true));
+    for (let n = 0; n < perCut || !cutAt.isDone; n += 1) {
       const wanted = { operation: 'deposit', amountMinor: 10n } as const;
       await complete(order(personAt(people, n), wanted), nodes);
     }
