@@ -107,7 +107,7 @@ const mutants: Readonly<Record<string, Mutant>> = {
       const line = middleOf(o.lines);
       return line && { ...o, lines: [...o.lines, line] };
     },
-    /several lines/,
+    /2 lines/,
   ],
   'a line has another hash': [
     (o) => ({
@@ -134,7 +134,7 @@ const mutants: Readonly<Record<string, Mutant>> = {
         wallets: replace(o.wallets, wallet, { balance: String(BigInt(wallet.balance) + 1n) }),
       };
     },
-    /the wallet differs/,
+    /the wallet has .* add up to/,
   ],
   'an entry has another amount': [
     (o) => ({

@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 
 import { ensureTestServices } from '../../scripts/test-services.ts';
 import { faultKinds, isFaultKind, type FaultKind } from './kinds/names.ts';
+import { runMutants } from './mutants/run.ts';
 import { denseTiming, longTiming, shortTiming } from './profile.ts';
 import { runFaultRun } from './run.ts';
 import { formatSchedule, parseSchedule, planFaults } from './schedule/schedule.ts';
@@ -11,7 +12,8 @@ import { maxDaemons } from './site/fault-site.ts';
 
 // `npm run test:faults`: the short profile. `-- --ops 100000 --faults 50`: until both numbers are
 // reached. `-- --minutes 20`: so long. All follow from `--seed`. Ends with a table of what is
-// demanded of it, and `violations: N`.
+// demanded of it, and `violations: N`. `-- --mutants`: defects are planted in the product one after
+// the other, and the checkers have to find each; `--only NAME,NAME` chooses some.
 
 const { values } = parseArgs({
   options: {
@@ -26,8 +28,19 @@ const { values } = parseArgs({
     schedule: { type: 'string' },
     logs: { type: 'string' },
     list: { type: 'boolean', default: false },
+    mutants: { type: 'boolean', default: false },
   },
 });
+
+/** Ends with `mutants caught: N/M`. */
+async function proveByMutants(only: readonly string[]): Promise<never> {
+  ensureTestServices();
+  const say = (line: string): void => console.log(line);
+  const { caught, planted, failed } = await runMutants({ only, say });
+  if (failed > 0) console.log(`scenarios that the unchanged build fails: ${failed}`);
+  console.log(`mutants caught: ${caught}/${planted}`);
+  process.exit(caught === planted && planted > 0 && failed === 0 ? 0 : 1);
+}
 
 function refuse(what: string): never {
   console.error(what);
@@ -39,9 +52,14 @@ function readNumber(name: 'minutes' | 'ops' | 'faults' | 'daemons' | 'intensity'
   return number >= 0 ? number : refuse(`--${name} is a number`);
 }
 
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+if (values.mutants) await proveByMutants(values.only?.split(',') ?? []);
+
 const kinds: readonly FaultKind[] = values.kinds
   .split(',')
-  .map((name) => (isFaultKind(name) ? name : refuse(`--kinds are some of ${faultKinds.join(',')}`)));
+  .map((name) =>
+    isFaultKind(name) ? name : refuse(`--kinds are some of ${faultKinds.join(',')}`),
+  );
 const daemons = readNumber('daemons');
 if (daemons < 1 || daemons > maxDaemons) refuse(`--daemons is a number from 1 to ${maxDaemons}`);
 const isLong = values.minutes !== undefined;
@@ -63,7 +81,6 @@ if (values.list) {
   process.exit(0);
 }
 ensureTestServices();
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
 console.log(`seed ${seed}`);
 const { report, checks } = await runFaultRun({
   ...{ seed, faults, timing, daemons },

@@ -30,13 +30,13 @@ const find = (check: Checker, history: History, rows: FinalRows = good.rows): st
 /** The run with other attempts of one key. */
 const withAttempts = (key: string, attempts: readonly Attempt[]): History => ({
   ...good.history,
-  attempts: [
-    ...good.history.attempts.filter(({ command }) => command.key !== key),
-    ...attempts,
-  ],
+  attempts: [...good.history.attempts.filter(({ command }) => command.key !== key), ...attempts],
 });
 const answerOf = (seq: number): Accepted =>
-  toAnswer(good.rows.entries.find((e) => e.wallet_id === walletId && e.seq === String(seq))!, false);
+  toAnswer(
+    good.rows.entries.find((e) => e.wallet_id === walletId && e.seq === String(seq))!,
+    false,
+  );
 const entriesWithout = (seq: number): FinalRows =>
   toFinalRows(
     good.rows.entries.filter((entry) => entry.wallet_id !== walletId || entry.seq !== String(seq)),
@@ -117,7 +117,7 @@ describe('retries', () => {
 
   it('an operation that was never answered is found, whether it is there or not', () => {
     const history = withAttempts('withdraw', open);
-    const never = expect.stringMatching(/withdraw .*: was never answered$/);
+    const never: unknown = expect.stringMatching(/withdraw .*: was never answered$/);
     expect(find(checkRetries, history)).toEqual([never]);
     const absent = find(checkRetries, history, entriesWithout(2));
     expect(absent).toEqual([never]);
@@ -167,6 +167,16 @@ describe('refusals', () => {
     const conflict = { kind: 'refused', reason: 'IDEMPOTENCY_KEY_REUSED' } as const;
     const attempts = [...good.history.attempts, makeAttempt(other, [80, 90], conflict)];
     expect(find(checkRefusals, { ...good.history, attempts })).toEqual([]);
+  });
+
+  it('a message that is there although its rejection is stored is found', () => {
+    const [refusal] = good.rows.refusals;
+    const { transactionId, key } = commands.undo;
+    const stored = { ...refusal!, transaction_id: transactionId, message_id: key };
+    const refusals = [...good.rows.refusals, stored];
+    expect(find(checkRefusals, good.history, { ...good.rows, refusals })).toContainEqual(
+      expect.stringMatching(/^4 message .* with INSUFFICIENT_FUNDS is stored, and it is there$/),
+    );
   });
 
   it('a rejection that is stored otherwise than it was heard is found', () => {

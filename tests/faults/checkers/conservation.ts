@@ -9,8 +9,7 @@ const isOwnSide = ({ contra_account: account }: EntryRow): boolean => account.st
  */
 export const checkConservation: Checker = (_history, { wallets, entries }) => {
   const violations: Violation[] = [];
-  const violate = (what: string): void =>
-    void violations.push({ checker: 'conservation', what });
+  const violate = (what: string): void => void violations.push({ checker: 'conservation', what });
   const currencies = new Map(entries.map((entry) => [entry.wallet_id, entry.currency]));
   const balances = new Map<string, bigint>();
   const contras = new Map<string, bigint>();

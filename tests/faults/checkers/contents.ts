@@ -24,7 +24,10 @@ export function differenceFromCommand(
   const { walletId, operation, callerClass, amountMinor, parentId } = command;
   const size = amountMinor ?? 0n;
   const undone = { amount: -BigInt(parent?.amount ?? 0), contra: parent?.contra_account };
-  const direct = { amount: operation === 'deposit' ? size : -size, contra: contraAccountOf(command) };
+  const direct = {
+    amount: operation === 'deposit' ? size : -size,
+    contra: contraAccountOf(command),
+  };
   const { amount, contra } = isUndo(operation) ? undone : direct;
   return differenceBetween([
     ['wallet', entry.wallet_id, walletId],

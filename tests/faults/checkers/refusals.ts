@@ -4,7 +4,7 @@ import type { Checker, Violation } from './violation.ts';
 
 /**
  * What was only refused has no entry, whatever the reason. A refused message has its stored
- * rejection with that reason, and nothing else has one.
+ * rejection with that reason, which is final, and nothing else has one.
  */
 export const checkRefusals: Checker = ({ attempts, rejections }, { entries, refusals }) => {
   const violations: Violation[] = [];
@@ -21,6 +21,12 @@ export const checkRefusals: Checker = ({ attempts, rejections }, { entries, refu
         what: `${describeCommand(command)}: refused with ${reason.reason}, and there`,
       });
     }
+  }
+  for (const { transaction_id: id, wallet_id: walletId, reason } of refusals) {
+    const [entry] = byId.get(id) ?? [];
+    if (!entry || reason === 'IDEMPOTENCY_KEY_REUSED') continue;
+    const what = `message ${id}: its rejection with ${reason} is stored, and it is there`;
+    violations.push({ checker: 'refusals', walletId, seq: BigInt(entry.seq), what });
   }
   const heard = new Map(rejections.map(({ transactionId, reason }) => [transactionId, reason]));
   for (const { transaction_id: id, wallet_id: walletId, reason } of refusals) {

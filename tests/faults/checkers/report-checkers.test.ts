@@ -1,13 +1,8 @@
 import { describe, expect, it } from 'vitest';
 
 import type { FinalRows, LineRow } from '../../support/ledger/final-rows.ts';
-import type {
-  HeardEntry,
-  History,
-  ReportedBalance,
-  ReportedStatement,
-} from '../record/history.ts';
-import { checkProjections } from './projections.ts';
+import type { HeardEntry, History, ReportedBalance, ReportedStatement } from '../record/history.ts';
+import { checkEvents, checkLines } from './projections.ts';
 import { checkReports } from './reports.ts';
 import { makeGoodRun, walletIds } from './simulated/good-run.ts';
 import type { Checker } from './violation.ts';
@@ -27,46 +22,45 @@ describe('projections', () => {
   const event = history.heard.find(isEvent)!;
 
   it('a good run, and events that come again, are no violation', () => {
-    expect(find(checkProjections, {})).toEqual([]);
-    expect(find(checkProjections, { heard: [...history.heard, { ...event, atMs: 900 }] })).toEqual(
-      [],
-    );
+    expect(find(checkLines, {})).toEqual([]);
+    const heard = [...history.heard, { ...event, atMs: 900 }];
+    expect(find(checkEvents, { heard })).toEqual([]);
   });
 
   it('a line that is missing, twice, of no entry or different is found', () => {
     const without = rows.lines.filter((line) => !isThird(line));
-    expect(find(checkProjections, {}, { lines: without })).toEqual(['3 no line']);
+    expect(find(checkLines, {}, { lines: without })).toEqual(['3 no line']);
     const twice = [...rows.lines, third];
-    expect(find(checkProjections, {}, { lines: twice })).toEqual(['3 2 lines']);
+    expect(find(checkLines, {}, { lines: twice })).toEqual(['3 2 lines']);
     const more = [...rows.lines, { ...third, seq: '9' }];
-    expect(find(checkProjections, {}, { lines: more })).toEqual(['9 a line without an entry']);
+    expect(find(checkLines, {}, { lines: more })).toEqual(['9 a line without an entry']);
     const changes: Partial<LineRow>[] = [
       ...[{ amount: '-201' }, { description: 'x' }, { previous_hash: '' }, { actor: '' }],
       ...[{ source: 'message' }, { at_ms: '1' }, { user_id: '' }, { contra_account: 'merchant' }],
     ];
     for (const change of changes) {
       const lines = [...without, { ...third, ...change }];
-      expect(find(checkProjections, {}, { lines })).toEqual(['3 the line differs from the entry']);
+      expect(find(checkLines, {}, { lines })).toEqual(['3 the line differs from the entry']);
     }
   });
 
   it('an event that is missing, of no entry or different is found', () => {
     const without = history.heard.filter((heard) => !isEvent(heard));
-    expect(find(checkProjections, { heard: without })).toEqual(['3 no event']);
+    expect(find(checkEvents, { heard: without })).toEqual(['3 no event']);
     const more = [...history.heard, { ...event, seq: 9n }];
-    expect(find(checkProjections, { heard: more })).toEqual(['9 an event without an entry']);
+    expect(find(checkEvents, { heard: more })).toEqual(['9 an event without an entry']);
     const changes: Partial<HeardEntry>[] = [
       ...[{ amountMinor: 200n }, { transactionId: 'x' }, { previousHash: '' }, { hash: '' }],
       ...[{ occurredAtMs: 1 }, { balanceAfterMinor: 1n }, { operation: 'deposit' as const }],
     ];
     for (const change of changes) {
       const heard = [...history.heard, { ...event, ...change }];
-      expect(find(checkProjections, { heard })).toEqual(['3 an event differs from the entry']);
+      expect(find(checkEvents, { heard })).toEqual(['3 an event differs from the entry']);
     }
   });
 
   it('rows in the outbox and recorded divergences are found', () => {
-    expect(find(checkProjections, {}, { outboxRows: 2, divergences: 1 })).toEqual([
+    expect(find(checkLines, {}, { outboxRows: 2, divergences: 1 })).toEqual([
       '- 2 rows are left in the outbox',
       '- 1 divergences are recorded',
     ]);
@@ -93,7 +87,9 @@ describe('reports', () => {
 
   it('a balance as of a time that is another one now is found', () => {
     expect(find(checkReports, withBalance({ balanceMinor: 700n }))).toEqual([
-      expect.stringMatching(/^3 second reported 700 at seq 3 as of .*; in the end it is 500 at seq 3$/),
+      expect.stringMatching(
+        /^3 second reported 700 at seq 3 as of .*; in the end it is 500 at seq 3$/,
+      ),
     ]);
     // An entry got a time up to it afterwards.
     expect(find(checkReports, withBalance({ balanceMinor: 700n, seq: 2n }))).toEqual([

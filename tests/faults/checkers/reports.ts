@@ -63,7 +63,9 @@ function checkStatement(
   const first = countBefore(rows, fromMs);
   const of = rows.slice(first, countBefore(rows, toMs));
   const sum = (isOf: (minor: bigint) => boolean): bigint =>
-    of.map(({ amount }) => BigInt(amount)).reduce((all, minor) => (isOf(minor) ? all + minor : all), 0n);
+    of
+      .map(({ amount }) => BigInt(amount))
+      .reduce((all, minor) => (isOf(minor) ? all + minor : all), 0n);
   const openingMinor = BigInt(rows[first - 1]?.balance_after ?? 0);
   const expected = {
     opening: openingMinor,
@@ -93,7 +95,11 @@ function checkStatement(
   return [{ checker, walletId, seq: answer.lines.at(-1)?.seq, what }];
 }
 
-function describeDifference(name: string, found: bigint | string, expected: bigint | string): string {
+function describeDifference(
+  name: string,
+  found: bigint | string,
+  expected: bigint | string,
+): string {
   if (typeof found === 'bigint' || typeof expected === 'bigint') {
     return `${name} ${found}, in the end ${expected}`;
   }

@@ -37,7 +37,10 @@ describe('availability', () => {
   });
 
   it('a refusal as busy beside the lock of another wallet is found', () => {
-    const busy = makeAttempt(commands.deposit, [10, 20], { kind: 'refused', reason: 'WALLET_BUSY' });
+    const busy = makeAttempt(commands.deposit, [10, 20], {
+      kind: 'refused',
+      reason: 'WALLET_BUSY',
+    });
     expect(find([...fast, busy])).toEqual([expect.stringMatching(/^grpc: WALLET_BUSY at 10 ms/)]);
   });
 

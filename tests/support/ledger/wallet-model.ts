@@ -103,10 +103,7 @@ export const isUndo = (operation: OperationName): boolean =>
 const reject = (reason: string): Verdict => ({ kind: 'rejected', reason });
 
 /** What a decision depends on. */
-export type Wanted = Pick<
-  Request,
-  'id' | 'operation' | 'amountMinor' | 'parentId' | 'merchant'
->;
+export type Wanted = Pick<Request, 'id' | 'operation' | 'amountMinor' | 'parentId' | 'merchant'>;
 
 export function decideRequest(state: State, request: Wanted): Verdict {
   const { id, operation, amountMinor, parentId } = request;

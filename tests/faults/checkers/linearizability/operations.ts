@@ -78,10 +78,15 @@ const isEntryOf = (
   command: Command,
   entry: EntryRow,
   byId: ReadonlyMap<string, EntryRow>,
-): boolean =>
-  differenceFromCommand(command, entry, byId.get(command.parentId ?? '')) === undefined;
+): boolean => differenceFromCommand(command, entry, byId.get(command.parentId ?? '')) === undefined;
 
-const toWanted = ({ transactionId, operation, amountMinor, parentId, merchant }: Command): Wanted => ({
+const toWanted = ({
+  transactionId,
+  operation,
+  amountMinor,
+  parentId,
+  merchant,
+}: Command): Wanted => ({
   ...{ id: transactionId, operation, amountMinor, parentId, merchant },
 });
 

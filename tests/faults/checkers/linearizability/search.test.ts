@@ -49,10 +49,16 @@ const optional = { isRequired: false };
 const good: [string, WalletOperation[]][] = [
   ['nothing', []],
   ['one after the other', [deposit('a', [0, 1]), withdraw('b', [2, 3]), read([4, 5], 2, 0n)]],
-  ['reads on both sides of an effect', [deposit('a', [0, 9]), read([1, 2], 0, 0n), read([3, 4], 1, 10n)]],
+  [
+    'reads on both sides of an effect',
+    [deposit('a', [0, 9]), read([1, 2], 0, 0n), read([3, 4], 1, 10n)],
+  ],
   ['a withdrawal that needs the later of two', [withdraw('b', [0, 9]), deposit('a', [1, 2])]],
   ['a refusal between two', [deposit('a', [0, 9]), refusal(withdraw('b', [1, 2]), 0n)]],
-  ['an effect without an answer that is seen', [deposit('a', [0, 1], optional), read([5, 6], 1, 10n)]],
+  [
+    'an effect without an answer that is seen',
+    [deposit('a', [0, 1], optional), read([5, 6], 1, 10n)],
+  ],
   ['one that is not', [deposit('a', [0, 1], optional), read([5, 6], 0, 0n)]],
   [
     'the right one of two without an answer',
@@ -61,7 +67,10 @@ const good: [string, WalletOperation[]][] = [
       ...[read([1, 2], 1, 2n), withdraw('c', [3, 4], { seq: 2 }, 2n)],
     ],
   ],
-  ['the order that the seqs say', [deposit('a', [0, 9], { seq: 2 }), deposit('b', [0, 9], { seq: 1 })]],
+  [
+    'the order that the seqs say',
+    [deposit('a', [0, 9], { seq: 2 }), deposit('b', [0, 9], { seq: 1 })],
+  ],
   ['an undo', [deposit('a', [0, 1]), undo('u', 'a', [2, 3]), read([4, 5], 2, 0n)]],
   [
     'a refusal of a second undo',
@@ -72,7 +81,10 @@ const good: [string, WalletOperation[]][] = [
   ],
   [
     'a key that is refused for another content',
-    [deposit('a', [0, 1]), refusal(deposit('a', [2, 3], {}, 11n), undefined, 'IDEMPOTENCY_KEY_REUSED')],
+    [
+      deposit('a', [0, 1]),
+      refusal(deposit('a', [2, 3], {}, 11n), undefined, 'IDEMPOTENCY_KEY_REUSED'),
+    ],
   ],
   ['intervals that touch', [deposit('a', [1, 2], { seq: 2 }), deposit('b', [2, 3], { seq: 1 })]],
 ];
@@ -83,15 +95,38 @@ const bad: [string, WalletOperation[]][] = [
   ['reads that go back', [deposit('a', [0, 9]), read([1, 2], 1, 10n), read([3, 4], 0, 0n)]],
   ['a balance that never was', [deposit('a', [0, 9]), read([1, 2], 1, 11n)]],
   ['an overdraft', [deposit('a', [0, 1]), withdraw('b', [2, 3], {}, 11n)]],
-  ['a lost update', [deposit('a', [0, 9], { balanceAfterMinor: 10n }), deposit('b', [0, 9], { balanceAfterMinor: 10n })]],
+  [
+    'a lost update',
+    [
+      deposit('a', [0, 9], { balanceAfterMinor: 10n }),
+      deposit('b', [0, 9], { balanceAfterMinor: 10n }),
+    ],
+  ],
   ['two of one seq', [deposit('a', [0, 9], { seq: 1 }), deposit('b', [0, 9], { seq: 1 })]],
   ['a gap', [deposit('a', [0, 9], { seq: 2 })]],
-  ['an order that the seqs deny', [deposit('a', [0, 1], { seq: 2 }), deposit('b', [2, 3], { seq: 1 })]],
+  [
+    'an order that the seqs deny',
+    [deposit('a', [0, 1], { seq: 2 }), deposit('b', [2, 3], { seq: 1 })],
+  ],
   ['a refusal that nothing explains', [deposit('a', [0, 1]), refusal(withdraw('b', [2, 3]))]],
-  ['a refusal with another balance', [deposit('a', [0, 1], {}, 5n), refusal(withdraw('b', [2, 3]), 4n)]],
-  ['the loss of what was seen', [deposit('a', [0, 1], optional), read([2, 3], 1, 10n), read([4, 5], 0, 0n)]],
+  [
+    'a refusal with another balance',
+    [deposit('a', [0, 1], {}, 5n), refusal(withdraw('b', [2, 3]), 4n)],
+  ],
+  [
+    'the loss of what was seen',
+    [deposit('a', [0, 1], optional), read([2, 3], 1, 10n), read([4, 5], 0, 0n)],
+  ],
   ['an undo before its parent', [undo('u', 'a', [0, 1]), deposit('a', [2, 3])]],
-  ['two undos', [deposit('a', [0, 1], {}, 20n), deposit('b', [0, 1]), undo('u', 'a', [2, 3]), undo('v', 'a', [2, 3])]],
+  [
+    'two undos',
+    [
+      deposit('a', [0, 1], {}, 20n),
+      deposit('b', [0, 1]),
+      undo('u', 'a', [2, 3]),
+      undo('v', 'a', [2, 3]),
+    ],
+  ],
   ['an effect that ends before it begins', [deposit('a', [5, 4])]],
 ];
 
@@ -141,7 +176,11 @@ const observations = fc.oneof(
     .tuple(interval, fc.nat(4), fc.nat(6).map(BigInt))
     .map(([at, seq, balanceMinor]) => read(at, seq, balanceMinor)),
   fc
-    .tuple(effects, maybe(fc.nat(4).map(BigInt)), fc.constantFrom('INSUFFICIENT_FUNDS', 'PARENT_NOT_FOUND'))
+    .tuple(
+      effects,
+      maybe(fc.nat(4).map(BigInt)),
+      fc.constantFrom('INSUFFICIENT_FUNDS', 'PARENT_NOT_FOUND'),
+    )
     .map(([effect, balanceMinor, reason]) => refusal(effect, balanceMinor, reason)),
 );
 const histories = fc.array(fc.oneof({ weight: 3, arbitrary: effects }, observations), {

@@ -51,7 +51,9 @@ const editEntry =
 
 /** Another ledger with valid numbers, sums and hashes, and lines that agree with it. */
 const rewrite =
-  (change: (entries: readonly EntryRow[], random: Random) => readonly EntryRow[] | undefined): Corrupt =>
+  (
+    change: (entries: readonly EntryRow[], random: Random) => readonly EntryRow[] | undefined,
+  ): Corrupt =>
   (run, random) => {
     const entries = change(run.rows.entries, random);
     return entries && withRows(run, toFinalRows(entries, run.rows.refusals));
@@ -157,7 +159,10 @@ const falseRefusal: Corrupt = (run, random) => {
 };
 
 /** Two entries of one wallet, the second right after the first, each in the other's place. */
-function swapNeighbours(entries: readonly EntryRow[], random: Random): readonly EntryRow[] | undefined {
+function swapNeighbours(
+  entries: readonly EntryRow[],
+  random: Random,
+): readonly EntryRow[] | undefined {
   const places = entries.flatMap((entry, i) => {
     const next = entries[i + 1];
     const isPair = next?.wallet_id === entry.wallet_id && next.parent_id !== entry.id;
@@ -215,9 +220,17 @@ export const corruptions: readonly Corruption[] = [
     corrupt: editEntry(() => ({ balance_after: '-1' })),
   },
   { name: 'an entry is lost', checkers: ['answered once', 'retries'], corrupt: rewrite(drop) },
-  { name: 'an entry is there twice', checkers: ['answered once', 'retries'], corrupt: rewrite(double) },
+  {
+    name: 'an entry is there twice',
+    checkers: ['answered once', 'retries'],
+    corrupt: rewrite(double),
+  },
   { name: 'an entry was not asked for', checkers: ['retries'], corrupt: rewrite(insertUnasked) },
-  { name: 'two entries are swapped', checkers: ['answered once', 'real time'], corrupt: rewrite(swapNeighbours) },
+  {
+    name: 'two entries are swapped',
+    checkers: ['answered once', 'real time'],
+    corrupt: rewrite(swapNeighbours),
+  },
   { name: 'a refused transaction is there', checkers: ['refusals'], corrupt: keepRefused },
   { name: 'a line is lost', checkers: ['projections'], corrupt: editLine(() => undefined) },
   {
@@ -237,7 +250,9 @@ export const corruptions: readonly Corruption[] = [
   },
   {
     ...{ name: 'an answer has another balance', checkers: ['answered once'] },
-    corrupt: editAnswer(({ balanceAfterMinor = 0n }) => ({ balanceAfterMinor: balanceAfterMinor + 1n })),
+    corrupt: editAnswer(({ balanceAfterMinor = 0n }) => ({
+      balanceAfterMinor: balanceAfterMinor + 1n,
+    })),
   },
   { name: 'a key takes effect twice', checkers: ['duplicates'], corrupt: effectTwice },
   {

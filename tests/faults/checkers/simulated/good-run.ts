@@ -115,7 +115,12 @@ export function makeGoodRun(): Run {
   const answer = (command: Command, isReplayed = false): Accepted =>
     toAnswer(entryOf(command), isReplayed);
   const lines = rows.lines.filter((line) => line.wallet_id === walletIds[0]);
-  const reader = { client: 'reader', over: 'grpc', daemon: 'second', walletId: walletIds[0] } as const;
+  const reader = {
+    client: 'reader',
+    over: 'grpc',
+    daemon: 'second',
+    walletId: walletIds[0],
+  } as const;
   const history: History = {
     ...emptyHistory,
     attempts: [
@@ -124,10 +129,11 @@ export function makeGoodRun(): Run {
       makeAttempt(withdraw, [40, 50], answer(withdraw, true), 'stream'),
       makeAttempt(purchase, [60, 70], answer(purchase), 'http'),
       makeAttempt(tooMuch, [75, 78], { kind: 'refused', reason: 'WALLET_BUSY' }),
-      makeAttempt(
-        ...([tooMuch, [80, 90]] as const),
-        { kind: 'refused', reason: 'INSUFFICIENT_FUNDS', balanceMinor: 500n },
-      ),
+      makeAttempt(...([tooMuch, [80, 90]] as const), {
+        kind: 'refused',
+        reason: 'INSUFFICIENT_FUNDS',
+        balanceMinor: 500n,
+      }),
       makeAttempt(undo, [100, undefined], undefined, 'message'),
       makeAttempt(undo, [130, undefined], undefined, 'message'),
       makeAttempt(refused, [140, undefined], undefined, 'message'),
