@@ -77,6 +77,8 @@ const passing: ReadonlySet<string> = new Set([
   'DEADLINE_EXCEEDED',
   'CANCELLED',
   'STREAM_IDLE',
+  // The command line's own.
+  'UNREACHABLE',
 ]);
 
 export type Meaning = 'final' | 'passing' | 'internal' | 'unexpected';

@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 
 import { ensureTestServices } from '../../scripts/test-services.ts';
 import { faultKinds, isFaultKind, type FaultKind } from './kinds/names.ts';
+import { runMutants } from './mutants/run.ts';
 import { denseTiming, longTiming, shortTiming } from './profile.ts';
 import { runFaultRun, type FaultRun } from './run.ts';
 import {
@@ -17,8 +18,10 @@ import { maxDaemons } from './site/fault-site.ts';
 
 // `npm run test:faults`: the short profile. `-- --ops 100000 --faults 50`: until both numbers are
 // reached. `-- --minutes 20`: so long. All follow from `--seed`. Ends with a table of what is
-// demanded of it, and `violations: N`. `--shrink`: the same again with fewer faults and operations,
-// as long as there is a violation; ends with the shortest schedule, for `--schedule FILE`.
+// demanded of it, and `violations: N`. `-- --mutants`: defects are planted in the product one after
+// the other, and the checkers have to find each; `--only NAME,NAME` chooses some. `-- --shrink`: the
+// same schedule again with fewer faults and operations, as long as there is a violation; ends with
+// the shortest one, for `--schedule FILE`.
 
 const { values } = parseArgs({
   options: {
@@ -31,10 +34,22 @@ const { values } = parseArgs({
     intensity: { type: 'string' },
     only: { type: 'string' },
     schedule: { type: 'string' },
+    logs: { type: 'string' },
     list: { type: 'boolean', default: false },
+    mutants: { type: 'boolean', default: false },
     shrink: { type: 'boolean', default: false },
   },
 });
+
+/** Ends with `mutants caught: N/M`. */
+async function proveByMutants(only: readonly string[]): Promise<never> {
+  ensureTestServices();
+  const say = (line: string): void => console.log(line);
+  const { caught, planted, failed } = await runMutants({ only, say });
+  if (failed > 0) console.log(`scenarios that the unchanged build fails: ${failed}`);
+  console.log(`mutants caught: ${caught}/${planted}`);
+  process.exit(caught === planted && planted > 0 && failed === 0 ? 0 : 1);
+}
 
 function refuse(what: string): never {
   console.error(what);
@@ -45,6 +60,9 @@ function readNumber(name: 'minutes' | 'ops' | 'faults' | 'daemons' | 'intensity'
   const number = Number(values[name] ?? 0);
   return number >= 0 ? number : refuse(`--${name} is a number`);
 }
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+if (values.mutants) await proveByMutants(values.only?.split(',') ?? []);
 
 const kinds: readonly FaultKind[] = values.kinds
   .split(',')
@@ -72,7 +90,6 @@ if (values.list) {
   process.exit(0);
 }
 ensureTestServices();
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
 console.log(`seed ${seed}`);
 const run = (schedule: Schedule<PlannedFault>, say: (line: string) => void): Promise<FaultRun> =>
   runFaultRun({
@@ -84,6 +101,7 @@ const run = (schedule: Schedule<PlannedFault>, say: (line: string) => void): Pro
     },
     intensity: readNumber('intensity') || (operations > 20_000 ? 6 : 1),
     judgesLatency: isLong && kinds.includes('locks'),
+    logFolder: values.logs,
     say,
   });
 const say = (line: string): void => console.log(line);

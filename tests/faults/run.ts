@@ -1,3 +1,5 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { readFinalRows } from '../support/ledger/final-rows.ts';
@@ -43,6 +45,8 @@ export type FaultRunOptions = {
   readonly intensity: number;
   /** Whether p99 beside a locked wallet is judged: it depends on the machine. */
   readonly judgesLatency: boolean;
+  /** Where the logs of the daemons go; undefined: nowhere. */
+  readonly logFolder?: string | undefined;
   readonly say: (line: string) => void;
 };
 
@@ -84,6 +88,9 @@ export async function runFaultRun(options: FaultRunOptions): Promise<FaultRun> {
   try {
     return { report, checks: await runOn(load, options, ends.begin) };
   } finally {
+    for (const node of options.logFolder === undefined ? [] : site.nodes) {
+      await writeFile(join(options.logFolder ?? '', `${node.name}.log`), node.log());
+    }
     await site.dispose();
   }
 }
