@@ -114,7 +114,7 @@ if (values.shrink) {
   const options = { run: fails, tries: 2, maxRuns: 60, say };
   const { schedule, runs } = await shrinkSchedule({ faults, operations }, options);
   if (!schedule) say(`no violation in ${runs} runs: there is nothing to shrink`);
-  else say(`${formatSchedule({ seed, ...schedule, faults: [...schedule.faults] })}`);
+  else say(formatSchedule({ seed, ...schedule, faults: [...schedule.faults] }));
   process.exit(schedule ? 1 : 0);
 }
 const found = await run({ faults, operations }, say);

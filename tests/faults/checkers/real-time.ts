@@ -2,7 +2,7 @@ import type { History } from '../record/history.ts';
 import type { AttemptWith } from './commands.ts';
 import { listAsked } from './commands.ts';
 import { describeCommand } from './contents.ts';
-import { groupBy } from './group.ts';
+import { groupBy } from '../../support/group.ts';
 import type { Checker, Violation } from './violation.ts';
 
 const checker = 'real time';
@@ -18,8 +18,8 @@ type Effect = {
 };
 
 /**
- * What was answered before another request began has the lower seq, and no later time; and the times
- * of a wallet's entries never fall.
+ * What was answered before another request began has the lower seq, and no later time; and the
+ * times of a wallet's entries never fall.
  */
 export const checkRealTime: Checker = (history, { entries }) => {
   const violations: Violation[] = [];
