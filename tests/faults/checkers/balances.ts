@@ -1,4 +1,4 @@
-import { groupBy } from '../../support/group.ts';
+import { groupBy } from './group.ts';
 import type { Checker, Violation } from './violation.ts';
 
 /** Each balance is the sum of its wallet's entries: after every entry, and now. */

@@ -1,7 +1,7 @@
 import type { EntryRow } from '../../support/ledger/final-rows.ts';
 import type { Attempt, Command, Outcome } from '../record/history.ts';
 import { isLedgerRefusal } from '../record/outcomes.ts';
-import { groupBy } from '../../support/group.ts';
+import { groupBy } from './group.ts';
 
 /** An attempt with an outcome of this kind. */
 export type AttemptWith<Kind extends Outcome['kind']> = Attempt & {

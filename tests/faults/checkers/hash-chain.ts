@@ -1,5 +1,5 @@
 import { expectedGenesis, expectedHash } from '../../support/ledger/chain.ts';
-import { groupBy } from '../../support/group.ts';
+import { groupBy } from './group.ts';
 import type { Checker, Violation } from './violation.ts';
 
 /** Each hash is the one that follows from the hash before and the row, and the wallet has the last. */

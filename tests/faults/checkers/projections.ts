@@ -4,7 +4,7 @@ import { expectedGenesis } from '../../support/ledger/chain.ts';
 import type { EntryRow, FinalRows } from '../../support/ledger/final-rows.ts';
 import { operationCodes } from '../../support/ledger/wallet-model.ts';
 import type { HeardEntry } from '../record/history.ts';
-import { groupBy } from '../../support/group.ts';
+import { groupBy } from './group.ts';
 import type { Checker, Violation } from './violation.ts';
 
 const checker = 'projections';

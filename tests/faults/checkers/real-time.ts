@@ -2,7 +2,7 @@ import type { History } from '../record/history.ts';
 import type { AttemptWith } from './commands.ts';
 import { listAsked } from './commands.ts';
 import { describeCommand } from './contents.ts';
-import { groupBy } from '../../support/group.ts';
+import { groupBy } from './group.ts';
 import type { Checker, Violation } from './violation.ts';
 
 const checker = 'real time';

@@ -5,7 +5,7 @@ import type {
   ReportedStatement,
   StatementRead,
 } from '../record/history.ts';
-import { groupBy } from '../../support/group.ts';
+import { groupBy } from './group.ts';
 import type { Checker, Violation } from './violation.ts';
 
 const checker = 'reports';

@@ -1,4 +1,4 @@
-import { groupBy } from '../../support/group.ts';
+import { groupBy } from './group.ts';
 import type { Checker, Violation } from './violation.ts';
 
 /** The entries of a wallet are numbered from 1 without a gap, and its row names the last one. */

@@ -1,5 +1,5 @@
 import type { Alert, FaultSpan, History, ProgressSample } from '../record/history.ts';
-import { groupBy } from '../../support/group.ts';
+import { groupBy } from './group.ts';
 import type { Checker, Violation } from './violation.ts';
 
 const checker = 'silence';

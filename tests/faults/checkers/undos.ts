@@ -1,5 +1,5 @@
 import type { EntryRow } from '../../support/ledger/final-rows.ts';
-import { groupBy } from '../../support/group.ts';
+import { groupBy } from './group.ts';
 import type { Checker, Violation } from './violation.ts';
 
 const reversal = 4;

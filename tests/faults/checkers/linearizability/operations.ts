@@ -3,7 +3,7 @@ import { operationCodes, sizeOf, type Wanted } from '../../../support/ledger/wal
 import type { BalanceRead, Command, History } from '../../record/history.ts';
 import { listAsked, type Asked, type AttemptWith } from '../commands.ts';
 import { describeCommand, differenceFromCommand } from '../contents.ts';
-import { groupBy } from '../../../support/group.ts';
+import { groupBy } from '../group.ts';
 
 /** It took effect at one moment within this interval; without an answer the end is Infinity. */
 type Timed = {

@@ -2,7 +2,7 @@ import { chainRows } from '../../../support/ledger/chain-rows.ts';
 import type { EntryRow, FinalRows, RefusalRow } from '../../../support/ledger/final-rows.ts';
 import { operationCodes, walletOf, type Done } from '../../../support/ledger/wallet-model.ts';
 import type { HeardEntry } from '../../record/history.ts';
-import { groupBy } from '../../../support/group.ts';
+import { groupBy } from '../group.ts';
 import { toEvent } from '../projections.ts';
 
 export const currency = 'BRL';

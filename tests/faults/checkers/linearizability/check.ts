@@ -1,6 +1,6 @@
-import { findOrder, type Found } from './linearizability/search.ts';
-import { listOperations } from './linearizability/operations.ts';
-import type { Checker, Violation } from './violation.ts';
+import { findOrder, type Found } from './search.ts';
+import { listOperations } from './operations.ts';
+import type { Checker, Violation } from '../violation.ts';
 
 /**
  * The calls on each wallet had their effects one after the other, each at one moment between its
