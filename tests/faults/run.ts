@@ -135,11 +135,7 @@ async function runOn(
   const messages = createMessages(load);
   const readers = createReaders(load);
   const prober = createProber(load, personAt(site, proberAt));
-  const commandLine = await createCommandLine(
-    load,
-    commandLineAt,
-    personAt(site, commandLineAt),
-  );
+  const commandLine = await createCommandLine(load, commandLineAt, personAt(site, commandLineAt));
   const machine = await watchMachine(site, timeline);
   const beganAtMs = performance.now();
   begin();
