@@ -23,6 +23,7 @@ import { createProber } from './load/prober.ts';
 import { createReaders } from './load/readers.ts';
 import { runStream } from './load/streams.ts';
 import { describeRun } from './describe.ts';
+import { watchProgress } from './record/progress.ts';
 import { createRunRecord } from './record/record.ts';
 import { createReport, type Report } from './report.ts';
 import type { PlannedFault, Timing } from './schedule/schedule.ts';
@@ -63,7 +64,7 @@ export type FaultRun = { readonly report: Report; readonly checks: readonly Chec
 
 /** Daemons under load and faults; at the end all is repaired, drained and looked at. */
 export async function runFaultRun(options: FaultRunOptions): Promise<FaultRun> {
-  const record = createRunRecord();
+  const record = createRunRecord(undefined, ['log']);
   const timeline = createTimeline(options.say, record);
   const report = createReport(timeline, options.say);
   const site = await createFaultSite({
@@ -137,6 +138,7 @@ async function runOn(
   const prober = createProber(load, personAt(site, proberAt));
   const commandLine = await createCommandLine(load, commandLineAt, personAt(site, commandLineAt));
   const machine = await watchMachine(site, timeline);
+  const progress = watchProgress(site, load.record);
   const beganAtMs = performance.now();
   begin();
   say(`${timeline.secondsOf(beganAtMs)} s: the load begins`);
@@ -157,6 +159,7 @@ async function runOn(
   const { facts, outboxRows } = await evaluate(load, messages, listener);
   await readers.rereadAll();
   await listener.stop();
+  await progress.stop();
   for (const violation of checkAll(load.record.history(), await readFinalRows(site.dataDir))) {
     report.violate(violation.checker, formatViolation(violation));
   }
