@@ -19,7 +19,7 @@ export type Asked = {
 };
 
 /** What each interface says about a transaction. */
-export type Answered = Pick<Transaction, 'id' | 'amountMinor' | 'seq'>;
+type Answered = Pick<Transaction, 'id' | 'amountMinor' | 'seq'>;
 
 type Outcome =
   | { readonly isDone: true; readonly seq: bigint | undefined }

@@ -25,7 +25,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 console.log(`seed ${seed}`);
 const { path, 'replay-path': replayPath } = values;
 const result = await runModel({ runs, seed, limitMs: minutes * 60_000, path, replayPath });
-console.log(`${result.runs} runs, ${result.commands} answers compared`);
+console.log(`${result.runs} runs, ${result.answers} answers compared`);
 if (result.failure !== undefined) console.log(result.failure);
 console.log(`differences: ${result.failure === undefined ? 0 : 1}`);
 process.exit(result.failure === undefined ? 0 : 1);

@@ -1,7 +1,6 @@
 import { createState, type Request, type State } from '../support/ledger/wallet-model.ts';
 
 /** Of each run: two customers with a wallet each, in one currency. */
-export const walletCount = 2;
 export type Place = 0 | 1;
 
 /** A request that was sent, and what the ledger must answer to it for ever. */

@@ -17,7 +17,7 @@ export type Customer = {
 };
 
 /** The same question again must get the same answer. */
-export type Report = {
+type Report = {
   readonly what: string;
   readonly text: string;
   ask(): Promise<string>;

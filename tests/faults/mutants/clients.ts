@@ -30,7 +30,7 @@ type Wanted = {
 };
 
 /** A command, and whose wallet it is about. */
-export type Order = { readonly command: Command; readonly person: Person };
+type Order = { readonly command: Command; readonly person: Person };
 
 /** What a client of a scenario does; all of it is recorded. */
 export type Clients = {

@@ -1,9 +1,11 @@
 import pg from 'pg';
 
 import { queryService, readUrls } from '../../support/ledger/ledger.ts';
-import type { Mutant } from './planted.ts';
 
 const services = ['wallet', 'statement'] as const;
+
+/** Statements by database that change its schema. */
+export type SchemaChanges = Readonly<Partial<Record<(typeof services)[number], readonly string[]>>>;
 
 const emptyOf = (service: string): string => `${service}_empty`;
 
@@ -28,10 +30,7 @@ export const keepEmpty = (dataDir: string): Promise<void> =>
   );
 
 /** Empties them again, and changes their schemas as a mutant needs it. No daemon may run. */
-export async function resetDatabases(
-  dataDir: string,
-  schema: NonNullable<Mutant['schema']>,
-): Promise<void> {
+export async function resetDatabases(dataDir: string, schema: SchemaChanges): Promise<void> {
   await runAsAdmin(
     dataDir,
     services.flatMap((service) => [

@@ -1,3 +1,4 @@
+import type { SchemaChanges } from './databases.ts';
 import type { ScenarioName } from './scenarios/index.ts';
 
 /** A change of one source file: a text that is there exactly once, and what it becomes. */
@@ -11,8 +12,8 @@ export type Edit = {
 export type Mutant = {
   readonly name: string;
   readonly edits: readonly Edit[];
-  /** Statements by database that take out what would catch the defect before it does harm. */
-  readonly schema?: Readonly<Partial<Record<'wallet' | 'statement', readonly string[]>>>;
+  /** Takes out what would catch the defect before it does harm. */
+  readonly schema?: SchemaChanges;
   readonly scenario: ScenarioName;
 };
 

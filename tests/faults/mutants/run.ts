@@ -19,8 +19,8 @@ export type MutantRun = {
 };
 
 /**
- * Runs each planted defect through its scenario, and before it the product as it is: only where that
- * one passes does a violation prove that the defect was found.
+ * Runs each planted defect through its scenario, and before it the product as it is: only where
+ * that one passes does a violation prove that the defect was found.
  */
 export async function runMutants({ only, say }: MutantRunOptions): Promise<MutantRun> {
   const chosen = mutants.filter(({ name }) => only.length === 0 || only.includes(name));

@@ -5,10 +5,9 @@ import type { Violation } from '../checkers/violation.ts';
 import { createRunRecord, type RunRecord } from '../record/record.ts';
 import { createSite, type Node, type Person, type Site } from '../site.ts';
 import { createClients, type Clients } from './clients.ts';
-import { keepEmpty, resetDatabases } from './databases.ts';
+import { keepEmpty, resetDatabases, type SchemaChanges } from './databases.ts';
 import { checkInternal, checkKeptRefusals, checkLog, checkRepeats } from './extra-checkers.ts';
 import { startEventListener, type EventListener } from './listener.ts';
-import type { Mutant } from './planted.ts';
 import { waitForRest } from './rest.ts';
 
 /** What a scenario works with. */
@@ -26,9 +25,9 @@ export type Stage = Clients & {
 export type Scenario = (stage: Stage) => Promise<void>;
 
 /** The build that runs: without a program the usual one. */
-export type Build = {
+type Build = {
   readonly program?: string | undefined;
-  readonly schema?: Mutant['schema'] | undefined;
+  readonly schema?: SchemaChanges | undefined;
 };
 
 export type Stages = {

@@ -9,8 +9,8 @@ import { personAt } from './people.ts';
 const slowSeconds = 2;
 
 /**
- * One daemon's COMMIT takes long, when its row of the outbox has its id already. Meanwhile the other
- * one commits rows with higher ids, which are sent first.
+ * One daemon's COMMIT takes long, when its row of the outbox has its id already. Meanwhile the
+ * other one commits rows with higher ids, which are sent first.
  */
 export const slowDownCommit: Scenario = async ({
   site,

@@ -4,8 +4,8 @@ import type { Scenario } from '../stage.ts';
 const rounds = 6;
 
 /**
- * The daemons take turns on one wallet: each time the first one remembers a state that the other has
- * changed meanwhile, and back to the same balance.
+ * The daemons take turns on one wallet: each time the first one remembers a state that the other
+ * has changed meanwhile, and back to the same balance.
  */
 export const takeTurns: Scenario = async ({ people, nodes, order, complete }) => {
   const [first, second] = nodes;
