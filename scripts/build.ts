@@ -1,25 +1,17 @@
 import { chmod, copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 
-import { build, type BuildOptions, type Plugin } from 'esbuild';
+import { build, type Plugin } from 'esbuild';
 import ts from 'typescript';
 
+import { commonBuild as common, daemonBuild } from './build-options.ts';
 import { writeCodeCache } from './code-cache.ts';
 import { docsFiles } from '../daemon/gateway/docs-page/files.ts';
 import { writeManPages } from './man/write.ts';
 
 // The command line is one file with its libraries, beside a small one that prints the version or
 // loads the other with the code that V8 made of it (decision 78). Both are CommonJS: ES modules
-// load more of what is built in. The daemon keeps its libraries outside, where stack traces and
-// audits find them.
-const common: BuildOptions = {
-  bundle: true,
-  platform: 'node',
-  format: 'esm',
-  target: 'node20.19',
-  sourcemap: true,
-  logLevel: 'warning',
-};
+// load more of what is built in.
 
 const declarationOptions: ts.CompilerOptions = {
   target: ts.ScriptTarget.ES2023,
@@ -94,14 +86,7 @@ await Promise.all([
     minifyWhitespace: true,
     banner: { js: "const __url = require('node:url').pathToFileURL(__filename).href;" },
   }),
-  build({
-    ...common,
-    entryPoints: ['daemon/main.ts', 'daemon/host/file-reader.ts'],
-    outdir: 'dist/daemon',
-    splitting: true,
-    chunkNames: 'chunks/[name]-[hash]',
-    packages: 'external',
-  }),
+  build(daemonBuild('dist/daemon')),
   build({
     ...common,
     platform: 'neutral',

@@ -8,7 +8,7 @@ import { meaningOf } from '../faults/book.ts';
 import type { Node, Person } from '../faults/site.ts';
 import { createRandom, type Random } from '../fuzz/random.ts';
 import { item } from '../support/grpc/client.ts';
-import { sizeOf, uuidOf, type Request, type Wallet } from './model.ts';
+import { sizeOf, uuidOf, type Request, type Wallet } from '../support/ledger/wallet-model.ts';
 
 /** A call that was answered. `seq` is undefined where it was refused. */
 export type Called = { readonly request: Request; readonly seq: bigint | undefined };

@@ -1,4 +1,4 @@
-import { chainRows } from './chain-rows.ts';
+import { chainRows } from '../support/ledger/chain-rows.ts';
 import { toData } from './judge-heard.ts';
 import type { Heard } from './listener.ts';
 import {
@@ -11,8 +11,9 @@ import {
   type Done,
   type Request,
   type State,
-} from './model.ts';
-import type { EntryRow, Observed, RefusalRow } from './observed.ts';
+} from '../support/ledger/wallet-model.ts';
+import type { EntryRow, RefusalRow } from '../support/ledger/final-rows.ts';
+import type { Observed } from './observed.ts';
 import type { Step } from './plan.ts';
 
 /** What a product without any defect leaves behind, if it handles all in this order. */

@@ -8,8 +8,9 @@ import {
   sizeOf,
   type Request,
   type State,
-} from './model.ts';
-import type { EntryRow, Observed, RefusalRow } from './observed.ts';
+} from '../support/ledger/wallet-model.ts';
+import type { EntryRow, RefusalRow } from '../support/ledger/final-rows.ts';
+import type { Observed } from './observed.ts';
 
 type Decided = {
   /** Messages that were accepted, and those that were refused. */

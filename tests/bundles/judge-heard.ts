@@ -4,9 +4,10 @@ import { expectedGenesis } from '../support/ledger/chain.ts';
 import type { Asked } from './asked.ts';
 import type { FaultWindow } from './faults.ts';
 import type { Heard } from './listener.ts';
-import { formatAmount, operationCodes, sizeOf } from './model.ts';
+import { formatAmount, operationCodes, sizeOf } from '../support/ledger/wallet-model.ts';
 import { exponentOf } from './plan.ts';
-import type { EntryRow, Observed } from './observed.ts';
+import type { EntryRow } from '../support/ledger/final-rows.ts';
+import type { Observed } from './observed.ts';
 
 type HeardJudged = {
   readonly violations: readonly string[];

@@ -1,8 +1,9 @@
+import { checkRows } from '../faults/checkers/check-all.ts';
+import { formatViolation } from '../faults/checkers/violation.ts';
 import type { Asked } from './asked.ts';
 import { judgeDecisions } from './judge-decisions.ts';
 import { judgeHeard } from './judge-heard.ts';
 import { judgeLetters } from './judge-letters.ts';
-import { judgeLedger, judgeLines } from './judge-rows.ts';
 import type { Observed } from './observed.ts';
 
 export type Judged = {
@@ -15,18 +16,12 @@ export function judge(asked: Asked, observed: Observed): Judged {
   const { messages, refusals, violations } = judgeDecisions(asked, observed);
   const heard = judgeHeard(asked, observed);
   const poison = asked.steps.flatMap((step) => (step.kind === 'poison' ? [step.poison] : []));
-  const rest = [
-    ...(observed.outboxRows === 0 ? [] : [`outbox: ${observed.outboxRows} rows are left`]),
-    ...(observed.divergences === 0 ? [] : [`statement: ${observed.divergences} divergences`]),
-  ];
   return {
     violations: [
       ...violations,
-      ...judgeLedger(observed),
-      ...judgeLines(observed),
+      ...checkRows(observed).map(formatViolation),
       ...heard.violations,
       ...judgeLetters(poison, asked.bundledPoison, observed.letters),
-      ...rest,
     ],
     facts: {
       'messages accepted': messages,

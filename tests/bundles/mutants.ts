@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 
 import type { Asked } from './asked.ts';
-import { chainRows } from './chain-rows.ts';
+import { chainRows } from '../support/ledger/chain-rows.ts';
 import { mayBeLate, toData } from './judge-heard.ts';
 import { judge } from './judge.ts';
 import type { Heard } from './listener.ts';
-import type { EntryRow, Observed } from './observed.ts';
+import type { EntryRow } from '../support/ledger/final-rows.ts';
+import type { Observed } from './observed.ts';
 
 /** Gives what a defect would have left behind; undefined where the run has nothing to change. */
 type Mutate = (observed: Observed, asked: Asked) => Observed | undefined;
@@ -106,7 +107,7 @@ const mutants: Readonly<Record<string, Mutant>> = {
       const line = middleOf(o.lines);
       return line && { ...o, lines: [...o.lines, line] };
     },
-    /several lines/,
+    /2 lines/,
   ],
   'a line has another hash': [
     (o) => ({
@@ -133,7 +134,7 @@ const mutants: Readonly<Record<string, Mutant>> = {
         wallets: replace(o.wallets, wallet, { balance: String(BigInt(wallet.balance) + 1n) }),
       };
     },
-    /the wallet differs/,
+    /the wallet has .* add up to/,
   ],
   'an entry has another amount': [
     (o) => ({

@@ -1,6 +1,12 @@
 import { createRandom, type Random } from '../fuzz/random.ts';
 import { makePoison, type Poison } from '../poison/kinds.ts';
-import { formatAmount, uuidOf, walletOf, type Request, type Wallet } from './model.ts';
+import {
+  formatAmount,
+  uuidOf,
+  walletOf,
+  type Request,
+  type Wallet,
+} from '../support/ledger/wallet-model.ts';
 
 /** A message, in the order in which all are published. */
 export type Step =

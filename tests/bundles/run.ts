@@ -8,7 +8,7 @@ import { runCalls, type Called } from './calls.ts';
 import { runKills, type FaultsDone } from './faults.ts';
 import { judge } from './judge.ts';
 import { startListener, type Listener } from './listener.ts';
-import type { Wallet } from './model.ts';
+import type { Wallet } from '../support/ledger/wallet-model.ts';
 import { countMutants } from './mutants.ts';
 import { observe, type Observed } from './observed.ts';
 import { listWallets, makePlan, type Step } from './plan.ts';

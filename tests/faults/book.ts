@@ -2,19 +2,24 @@ import { randomUUID } from 'node:crypto';
 
 import { transactionIdOf, walletIdOf, type CallerClass } from '../../core/ids.ts';
 import { Operation, type Transaction } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
+import type { OperationName } from '../support/ledger/wallet-model.ts';
+import type { Interface } from './record/history.ts';
 import type { Report } from './report.ts';
 import type { Timeline } from './timeline.ts';
 
 export const currency = 'BRL';
 
 export type Asked = {
-  readonly via: 'call' | 'stream' | 'message';
+  readonly via: Interface;
   readonly callerClass: CallerClass;
   readonly userId: string;
   readonly operation: Operation;
   readonly amountMinor: bigint;
   readonly parentId?: string;
 };
+
+/** What each interface says about a transaction. */
+type Answered = Pick<Transaction, 'id' | 'amountMinor' | 'seq'>;
 
 type Outcome =
   | { readonly isDone: true; readonly seq: bigint | undefined }
@@ -42,7 +47,7 @@ export type Book = {
   /** An answer that ends the doubt; one that contradicts an earlier one is a violation. */
   settle(op: Op, outcome: Outcome): void;
   /** The same from an answer with a transaction, which must be what was asked for. */
-  settleDone(op: Op, transaction: Transaction | undefined): void;
+  settleDone(op: Op, transaction: Answered | undefined): void;
   findById(id: string): Op | undefined;
   /** By the key of a message. */
   findMessage(key: string): Op | undefined;
@@ -72,6 +77,8 @@ const passing: ReadonlySet<string> = new Set([
   'DEADLINE_EXCEEDED',
   'CANCELLED',
   'STREAM_IDLE',
+  // The command line's own.
+  'UNREACHABLE',
 ]);
 
 export type Meaning = 'final' | 'passing' | 'internal' | 'unexpected';
@@ -84,10 +91,15 @@ export function meaningOf(reason: string): Meaning {
 }
 
 /** The name of an operation in messages. */
-export function nameOf(operation: Operation): string {
-  const found = Object.entries(Operation).find(([, number]) => number === operation);
-  return found?.[0].toLowerCase() ?? `operation ${operation}`;
+export function nameOf(operation: Operation): OperationName {
+  const found = names.find((name) => Operation[upperCase(name)] === operation);
+  if (!found) throw new Error(`there is no operation ${operation}`);
+  return found;
 }
+
+const names = ['deposit', 'withdraw', 'purchase', 'reversal', 'cancellation'] as const;
+const upperCase = <Name extends OperationName>(name: Name): Uppercase<Name> =>
+  name.toUpperCase() as Uppercase<Name>;
 
 const textOf = (outcome: Outcome): string =>
   outcome.isDone ? `done as ${outcome.seq}` : outcome.reason;

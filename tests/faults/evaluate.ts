@@ -1,7 +1,7 @@
 import { findFaults, queryService, waitUntil } from '../support/ledger/ledger.ts';
-import type { Listener } from './listener.ts';
-import type { Load } from './load.ts';
-import type { Messages } from './messages.ts';
+import type { Listener } from './load/listener.ts';
+import type { Load } from './load/load.ts';
+import type { Messages } from './load/messages.ts';
 
 const settleMs = 90_000;
 const maxShown = 10;

@@ -1,7 +1,10 @@
 import type { Report } from './report.ts';
 import type { Situation } from './timeline.ts';
 
-const classes = ['calls', 'reads', 'statements', 'streams', 'mixed stream', 'messages'] as const;
+const classes = [
+  ...(['calls', 'reads', 'statements', 'streams', 'mixed stream', 'messages'] as const),
+  'batches',
+] as const;
 /**
  * `streams` carry no wallet that is ever locked. `mixed stream` does, and its results come in
  * order: what is behind a stuck item waits for that one's answer. `messages`: from publish to their

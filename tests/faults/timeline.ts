@@ -1,11 +1,11 @@
-export const faultKinds = ['locks', 'stops', 'clock', 'kills', 'broker'] as const;
-export type FaultKind = (typeof faultKinds)[number];
+import type { FaultKind } from './kinds/names.ts';
+import type { RunRecord } from './record/record.ts';
 
 /** `machine`: nothing that the run does. */
 type SpanKind = FaultKind | 'machine';
 
 /** One fault: what it is done to (a wallet's id, a daemon's name), and from when to when. */
-type Span = {
+export type Span = {
   readonly kind: SpanKind;
   readonly target: string;
   readonly fromMs: number;
@@ -25,14 +25,14 @@ type Place = {
 };
 
 /** What each fault may still cause after its end: a restart, a new lease, news of revocations. */
-const graceMs: Readonly<Record<SpanKind, number>> = {
+const graceMs: Readonly<Partial<Record<SpanKind, number>>> = {
   locks: 500,
   stops: 3_000,
   clock: 2_000,
-  kills: 5_000,
-  broker: 5_000,
   machine: 3_000,
 };
+const otherGraceMs = 5_000;
+const downKinds: ReadonlySet<SpanKind> = new Set(['stops', 'kills', 'restarts', 'steps']);
 
 /** Which faults were on when, by the monotonic clock. */
 export type Timeline = {
@@ -42,11 +42,14 @@ export type Timeline = {
   /** The faults of that time in words. */
   describe(fromMs: number, toMs: number): string;
   count(kind: FaultKind): number;
+  /** All that have begun. */
+  readonly spans: readonly Span[];
   /** Seconds since the beginning, as the output has them. */
   secondsOf(atMs: number): string;
 };
 
-export function createTimeline(say: (line: string) => void): Timeline {
+/** The faults are in `record` as well. */
+export function createTimeline(say: (line: string) => void, record?: RunRecord): Timeline {
   const startedAtMs = performance.now();
   const spans: Span[] = [];
   const secondsOf = (atMs: number): string => ((atMs - startedAtMs) / 1_000).toFixed(1);
@@ -54,15 +57,17 @@ export function createTimeline(say: (line: string) => void): Timeline {
     spans.filter(
       (span) =>
         span.fromMs <= toMs &&
-        (span.toMs === undefined || span.toMs + graceMs[span.kind] >= fromMs),
+        (span.toMs === undefined || span.toMs + (graceMs[span.kind] ?? otherGraceMs) >= fromMs),
     );
   return {
     begin: (kind, target, fromMs = performance.now()) => {
       const span: Span = { kind, target, fromMs, toMs: undefined };
       spans.push(span);
+      const endRecorded = record?.beginFault(kind, target, fromMs);
       say(`${secondsOf(span.fromMs)} s: ${kind}: ${target}: begins`);
       return () => {
         span.toMs = performance.now();
+        endRecorded?.();
         say(`${secondsOf(span.toMs)} s: ${kind}: ${target}: ends`);
       };
     },
@@ -71,7 +76,7 @@ export function createTimeline(say: (line: string) => void): Timeline {
       if (around.some(({ kind, target }) => kind === 'locks' && target === walletId))
         return 'on a locked wallet';
       const isDown = ({ kind, target }: Span): boolean =>
-        (kind === 'stops' || kind === 'kills') && (daemons === undefined || daemons.has(target));
+        downKinds.has(kind) && (daemons === undefined || daemons.has(target));
       if (around.some(isDown)) return 'own daemon down';
       if (around.length === 0) return 'quiet';
       return around.every(({ kind }) => kind === 'locks') ? 'beside a lock' : 'beside other faults';
@@ -83,6 +88,7 @@ export function createTimeline(say: (line: string) => void): Timeline {
       });
       return texts.length === 0 ? 'no fault' : texts.join('; ');
     },
+    spans,
     count: (kind) => spans.filter((span) => span.kind === kind).length,
     secondsOf,
   };

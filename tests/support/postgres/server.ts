@@ -1,4 +1,4 @@
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import {
   appendFileSync,
   chmodSync,
@@ -138,8 +138,8 @@ async function run(folder: string, settings: Settings): Promise<PostgresServer> 
       execFileSync(bin('pg_basebackup'), [...from, '-R', '--checkpoint=fast', '--no-sync'], flags);
       return run(other, more);
     },
-    freeze: () => signalAll(child, 'SIGSTOP'),
-    thaw: () => signalAll(child, 'SIGCONT'),
+    freeze: () => signalServer(child, 'SIGSTOP'),
+    thaw: () => signalServer(child, 'SIGCONT'),
     stop: async () => {
       await stopChild(child, 'SIGQUIT');
       await rm(folder, { recursive: true, force: true });
@@ -148,17 +148,21 @@ async function run(folder: string, settings: Settings): Promise<PostgresServer> 
 }
 
 /**
- * Stops the server and its processes, or lets them go on: one that is stopped alone leaves the
- * others at work. The server itself is the first to stop and the last to go on: meanwhile it starts
- * no process, and the id of one that has ended stays its own.
+ * Stops the server and its processes, lets them go on, or kills them: one that is stopped alone
+ * leaves the others at work. The server itself is the first to stop and the last to go on: meanwhile
+ * it starts no process, and the id of one that has ended stays its own.
  */
-function signalAll(child: ChildProcess, signal: 'SIGSTOP' | 'SIGCONT'): void {
+export function signalServer(child: ChildProcess, signal: 'SIGSTOP' | 'SIGCONT' | 'SIGKILL'): void {
   const { pid } = child;
   if (pid === undefined) return;
-  if (signal === 'SIGSTOP') process.kill(pid, signal);
-  const found = execFileSync('ps', ['-o', 'pid=', '--ppid', String(pid)], { encoding: 'utf8' });
-  for (const line of found.trim().split('\n')) process.kill(Number(line), signal);
-  if (signal === 'SIGCONT') process.kill(pid, signal);
+  if (signal !== 'SIGCONT') process.kill(pid, 'SIGSTOP');
+  for (const one of listChildren(pid)) process.kill(one, signal);
+  if (signal !== 'SIGSTOP') process.kill(pid, signal);
+}
+
+function listChildren(pid: number): readonly number[] {
+  const { stdout } = spawnSync('ps', ['-o', 'pid=', '--ppid', String(pid)], { encoding: 'utf8' });
+  return stdout.trim().split(/\s+/).filter(Boolean).map(Number);
 }
 
 export async function waitUntil(probe: () => Promise<unknown>, child: ChildProcess): Promise<void> {

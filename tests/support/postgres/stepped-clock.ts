@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { openSync, readdirSync } from 'node:fs';
 import { chmod, chown, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -17,6 +17,7 @@ import { createDb, type Db } from '../../../daemon/platform/db/db.ts';
 import { createLog } from '../../../daemon/platform/log.ts';
 import { migrate } from '../../../daemon/platform/db/migrate/migrate.ts';
 import { readUrls, waitUntil } from '../ledger/ledger.ts';
+import { signalServer } from './server.ts';
 
 /** The clock of processes that are started with `env`. */
 export type SteppedClock = {
@@ -86,7 +87,17 @@ function findLibrary(): string {
   );
 }
 
-type Postgres = { stop(): Promise<void> };
+export type ClockedPostgres = {
+  stop(): Promise<void>;
+  /** kill -9 of all its processes. */
+  kill(): Promise<void>;
+  /** Fast: connections are ended, and nothing has to be recovered. */
+  shutDown(): Promise<void>;
+  /** Starts it where it does not run, on the same data; resolves when it answers. */
+  start(): Promise<void>;
+  freeze(): void;
+  thaw(): void;
+};
 
 /**
  * A Postgres with the roles and databases that `walletd` makes for its embedded one, but started
@@ -95,7 +106,8 @@ type Postgres = { stop(): Promise<void> };
 export async function startPostgres(
   dataDir: string,
   env: Readonly<Record<string, string>>,
-): Promise<Postgres> {
+  settings: Readonly<Record<string, string>> = { max_connections: '200' },
+): Promise<ClockedPostgres> {
   const made = need(await startEmbedded({ dataDir, log: createLog('warn') }));
   await made.stop();
   const runAs = process.geteuid?.() === 0 ? need(await ensureSystemUser()) : null;
@@ -106,32 +118,54 @@ export async function startPostgres(
     socketDir,
     lz4: false,
     memoryBytes: 2 * 1024 ** 3,
-    extraSettings: { max_connections: '200' },
+    extraSettings: settings,
   });
   // The other server took its socket's folder with it.
   await mkdir(socketDir, { recursive: true, mode: 0o700 });
   if (runAs) await chown(socketDir, runAs.uid, runAs.gid);
   const log = openSync(join(dataDir, 'postgres.log'), 'a');
-  const child = spawn(binaries.postgres, args, {
-    ...asUser(runAs),
-    cwd: '/',
-    env: { ...childEnv, ...env },
-    detached: true,
-    stdio: ['ignore', log, log],
-  });
-  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  const endNow = (): void => void child.kill('SIGQUIT');
+  const spawnServer = (): ChildProcess =>
+    spawn(binaries.postgres, args, {
+      ...asUser(runAs),
+      cwd: '/',
+      env: { ...childEnv, ...env },
+      detached: true,
+      stdio: ['ignore', log, log],
+    });
+  let child: ChildProcess | undefined;
+  const end = async (signal: 'SIGINT' | 'SIGKILL'): Promise<void> => {
+    if (!child || hasEnded(child)) return;
+    const ended = new Promise<void>((resolve) => child?.once('exit', () => resolve()));
+    if (signal === 'SIGKILL') signalServer(child, 'SIGKILL');
+    else child.kill(signal);
+    await ended;
+  };
+  /** It may refuse while processes of the one before end: then it is started once more. */
+  const start = async (): Promise<void> => {
+    await waitUntil('Postgres answers', () => {
+      if (!child || hasEnded(child)) child = spawnServer();
+      return answers(admin('postgres'));
+    });
+  };
+  const endNow = (): void => void child?.kill('SIGQUIT');
   process.once('exit', endNow);
-  await waitUntil('Postgres answers', () => answers(admin('postgres')));
+  await start();
   return {
     stop: async () => {
       process.removeListener('exit', endNow);
-      child.kill('SIGINT');
-      await ended;
+      await end('SIGINT');
       await rm(socketDir, { recursive: true, force: true });
     },
+    kill: () => end('SIGKILL'),
+    shutDown: () => end('SIGINT'),
+    start,
+    freeze: () => child && signalServer(child, 'SIGSTOP'),
+    thaw: () => child && signalServer(child, 'SIGCONT'),
   };
 }
+
+const hasEnded = (child: ChildProcess): boolean =>
+  child.exitCode !== null || child.signalCode !== null;
 
 async function answers(url: string): Promise<boolean> {
   const client = new pg.Client({ connectionString: url });

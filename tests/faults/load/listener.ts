@@ -1,0 +1,173 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { connect, type Channel, type ChannelModel, type ConsumeMessage } from 'amqplib';
+import { z } from 'zod';
+
+import { closeConnection } from '../../support/broker/connection.ts';
+import { meaningOf } from '../book.ts';
+import { recordLatency, type Load } from './load.ts';
+
+const created = z.object({
+  pattern: z.literal('transaction_created'),
+  data: z.object({
+    walletId: z.string(),
+    transaction: z.object({
+      id: z.string(),
+      seq: z.number(),
+      operation: z.enum(['deposit', 'withdraw', 'purchase', 'reversal', 'cancellation']),
+      amount: z.string(),
+      direction: z.enum(['debit', 'credit']),
+      balanceAfter: z.string(),
+      occurredAt: z.string(),
+      previousHash: z.string(),
+      hash: z.string(),
+    }),
+  }),
+});
+const rejected = z.object({
+  pattern: z.literal('transaction_rejected'),
+  data: z.object({ messageId: z.string(), reason: z.string() }),
+});
+
+type Heard = { readonly id: string; readonly hash: string; readonly text: string };
+
+export type Listener = {
+  /** By wallet and seq. */
+  readonly heard: ReadonlyMap<string, ReadonlyMap<bigint, Heard>>;
+  /** Events that came again. */
+  readonly repeated: number;
+  /** Acknowledges nothing until `goOn`. */
+  pause(): void;
+  goOn(): void;
+  stop(): Promise<void>;
+};
+
+const queue = 'faults.listener';
+
+/** A program of others, with a durable queue of its own on `wallet.events`. */
+export async function startListener(load: Load): Promise<Listener> {
+  const { broker, vhost } = load.site;
+  const heard = new Map<string, Map<bigint, Heard>>();
+  let repeated = 0;
+  let isStopped = false;
+  let paused: Promise<void> | undefined;
+  let goOn: () => void = () => undefined;
+  let connection: ChannelModel | undefined;
+
+  const take = (body: string): void => {
+    const message: unknown = JSON.parse(body);
+    const isRejection = rejected.safeParse(message);
+    if (isRejection.success) {
+      takeRejected(load, isRejection.data.data);
+      return;
+    }
+    const { data } = created.parse(message);
+    const { id, hash } = data.transaction;
+    hear(load, data);
+    const seq = BigInt(data.transaction.seq);
+    const text = JSON.stringify(data);
+    const wallet = heard.get(data.walletId) ?? new Map<bigint, Heard>();
+    heard.set(data.walletId, wallet);
+    const before = wallet.get(seq);
+    if (before) repeated += 1;
+    if (before && before.text !== text) {
+      load.report.violate('events', 'another event under one seq', `${before.text}\n  ${text}`);
+    }
+    wallet.set(seq, before ?? { id, hash, text });
+    const op = load.book.findById(id);
+    if (op?.via !== 'message' || before) return;
+    load.book.settle(op, { isDone: true, seq });
+    recordLatency(load, 'messages', op);
+  };
+  const takeMessage = (channel: Channel, message: ConsumeMessage): void => {
+    try {
+      take(message.content.toString());
+    } catch (err) {
+      load.report.violate('events', String(err), message.content.toString());
+    }
+    try {
+      channel.ack(message);
+    } catch {
+      // The channel has just closed: the message comes again.
+    }
+  };
+  /** Gives what resolves once the connection is gone. */
+  const open = async (): Promise<{ readonly gone: Promise<void> }> => {
+    const opened = await connect(broker.url(vhost));
+    connection = opened;
+    opened.on('error', () => undefined);
+    const gone = new Promise<void>((resolve) => opened.once('close', resolve));
+    const channel = await opened.createChannel();
+    channel.on('error', () => undefined);
+    await channel.assertQueue(queue, { durable: true });
+    for (const key of ['transaction.created', 'transaction.rejected']) {
+      await channel.bindQueue(queue, 'wallet.events', key);
+    }
+    await channel.prefetch(200);
+    await channel.consume(queue, (message: ConsumeMessage | null) => {
+      if (!message) return;
+      if (paused) void paused.then(() => takeMessage(channel, message));
+      else takeMessage(channel, message);
+    });
+    return { gone };
+  };
+  const keepOpen = async (first: { readonly gone: Promise<void> }): Promise<void> => {
+    await first.gone;
+    while (!isStopped) {
+      await sleep(200);
+      // Refused, or closed half-way: once more.
+      await open().then(
+        ({ gone }) => gone,
+        () => closeConnection(connection),
+      );
+    }
+  };
+  void keepOpen(await open());
+  return {
+    heard,
+    get repeated() {
+      return repeated;
+    },
+    pause: () => void (paused ??= new Promise((resolve) => (goOn = resolve))),
+    goOn: () => {
+      paused = undefined;
+      goOn();
+    },
+    stop: async () => {
+      isStopped = true;
+      await closeConnection(connection);
+    },
+  };
+}
+
+const toMinor = (amount: string): bigint => BigInt(amount.replace('.', ''));
+
+function hear({ record }: Load, { walletId, transaction }: z.infer<typeof created>['data']): void {
+  const { id: transactionId, seq, operation, amount, direction, occurredAt } = transaction;
+  const { balanceAfter, previousHash, hash } = transaction;
+  record.hear({
+    ...{ walletId, transactionId, seq: BigInt(seq), operation, previousHash, hash },
+    amountMinor: direction === 'debit' ? -toMinor(amount) : toMinor(amount),
+    balanceAfterMinor: toMinor(balanceAfter),
+    occurredAtMs: Date.parse(occurredAt),
+  });
+}
+
+function takeRejected(load: Load, data: { messageId: string; reason: string }): void {
+  const { messageId, reason } = data;
+  const op = load.book.findMessage(messageId);
+  if (!op) {
+    load.report.violate('events', 'a rejection of no message of ours', messageId);
+    return;
+  }
+  const isFirst = op.outcome === undefined;
+  load.record.hearRejection({ key: messageId, transactionId: op.id, reason });
+  load.book.note(op, 'event', op.startedMs, reason);
+  if (meaningOf(reason) === 'internal') {
+    load.report.violate('INTERNAL', 'a message was rejected so', load.book.describe(op));
+  } else if (meaningOf(reason) !== 'final') {
+    load.report.violate('refusals', `${reason} to a message`, load.book.describe(op));
+  }
+  load.book.settle(op, { isDone: false, reason });
+  if (isFirst) recordLatency(load, 'messages', op);
+}

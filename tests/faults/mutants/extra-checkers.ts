@@ -1,0 +1,49 @@
+import type { Checker, Violation } from '../checkers/violation.ts';
+
+/** Of all events; a daemon that stood still for seconds may lose its lease and send some again. */
+const repeatShare = 0.02;
+
+/** Where no fault explains it, the same event does not come again. */
+export const checkRepeats: Checker = ({ heard, faults }) => {
+  if (faults.length > 0 || heard.length === 0) return [];
+  const names = heard.map(({ walletId, seq, hash }) => `${walletId} ${seq} ${hash}`);
+  const repeats = names.length - new Set(names).size;
+  if (repeats <= repeatShare * names.length) return [];
+  const what = `${repeats} of ${names.length} events came again without a fault`;
+  return [{ checker: 'repeats', what }];
+};
+
+/** A message that was refused stays refused, whatever comes later: it never has an entry. */
+export const checkKeptRefusals: Checker = ({ rejections }, { entries, refusals }) => {
+  const stored = refusals.map(({ transaction_id: id }) => id);
+  const refused = new Set([...rejections.map(({ transactionId }) => transactionId), ...stored]);
+  return entries
+    .filter(({ id }) => refused.has(id))
+    .map(({ id, wallet_id: walletId, seq }) => ({
+      ...{ checker: 'kept refusals', walletId, seq: BigInt(seq) },
+      what: `message ${id} was refused, and is there`,
+    }));
+};
+
+/** INTERNAL is the answer to a defect, and to nothing else. */
+export const checkInternal: Checker = ({ attempts, balances, statements }) => {
+  const answers = [
+    ...attempts.map(({ command, outcome }) => ({ walletId: command.walletId, answer: outcome })),
+    ...balances,
+    ...statements,
+  ];
+  return answers.flatMap(({ walletId, answer }): readonly Violation[] =>
+    answer?.kind === 'unknown' && answer.reason === 'INTERNAL'
+      ? [{ checker: 'INTERNAL', walletId, what: 'a request was answered so' }]
+      : [],
+  );
+};
+
+/** A daemon may not meet anything that it did not expect. */
+export function checkLog(daemon: string, log: string): readonly Violation[] {
+  const isBad = /"level":"(error|fatal)"|unexpected error|[Uu]ncaught|Unhandled/;
+  return log
+    .split('\n')
+    .filter((line) => isBad.test(line))
+    .map((line) => ({ checker: 'log', what: `${daemon}: ${line.slice(0, 300)}` }));
+}
