@@ -73,7 +73,8 @@ async function askOnce(load: Load, op: Op, person: Person, turn: number): Promis
   }
   end(outcomeOfReason(answer.reason));
   load.book.note(op, node.name, fromMs, answer.reason);
-  takeRefusal(load, 'calls', op, answer.reason);
+  // Its own deadline is no refusal.
+  if (!answer.reason.startsWith('code 4')) takeRefusal(load, 'calls', op, answer.reason);
 }
 
 /** The longest probe that overlaps each fault, with the faults that were on alone apart. */
