@@ -95,7 +95,7 @@ export async function runModel(options: ModelRunOptions): Promise<ModelRun> {
       ...(path === undefined ? {} : { path }),
     });
     const failure = result.failed
-      ? await fc.asyncDefaultReportMessage(result)
+      ? `${String(result.errorInstance)}\n${await fc.asyncDefaultReportMessage(result)}`
       : (await findFaults(source.site.dataDir))[0];
     return { runs: begun, answers, failure };
   } finally {
