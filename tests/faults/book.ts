@@ -19,7 +19,7 @@ export type Asked = {
 };
 
 /** What each interface says about a transaction. */
-export type Answered = Pick<Transaction, 'id' | 'amountMinor' | 'seq'>;
+type Answered = Pick<Transaction, 'id' | 'amountMinor' | 'seq'>;
 
 type Outcome =
   | { readonly isDone: true; readonly seq: bigint | undefined }
@@ -77,6 +77,8 @@ const passing: ReadonlySet<string> = new Set([
   'DEADLINE_EXCEEDED',
   'CANCELLED',
   'STREAM_IDLE',
+  // The command line's own.
+  'UNREACHABLE',
 ]);
 
 export type Meaning = 'final' | 'passing' | 'internal' | 'unexpected';

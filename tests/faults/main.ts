@@ -6,14 +6,22 @@ import { ensureTestServices } from '../../scripts/test-services.ts';
 import { faultKinds, isFaultKind, type FaultKind } from './kinds/names.ts';
 import { runMutants } from './mutants/run.ts';
 import { denseTiming, longTiming, shortTiming } from './profile.ts';
-import { runFaultRun } from './run.ts';
-import { formatSchedule, parseSchedule, planFaults } from './schedule/schedule.ts';
+import { runFaultRun, type FaultRun } from './run.ts';
+import {
+  formatSchedule,
+  parseSchedule,
+  planFaults,
+  type PlannedFault,
+} from './schedule/schedule.ts';
+import { shrinkSchedule, type Schedule } from './shrink/shrink.ts';
 import { maxDaemons } from './site/fault-site.ts';
 
 // `npm run test:faults`: the short profile. `-- --ops 100000 --faults 50`: until both numbers are
 // reached. `-- --minutes 20`: so long. All follow from `--seed`. Ends with a table of what is
 // demanded of it, and `violations: N`. `-- --mutants`: defects are planted in the product one after
-// the other, and the checkers have to find each; `--only NAME,NAME` chooses some.
+// the other, and the checkers have to find each; `--only NAME,NAME` chooses some. `-- --shrink`: the
+// same schedule again with fewer faults and operations, as long as there is a violation; ends with
+// the shortest one, for `--schedule FILE`.
 
 const { values } = parseArgs({
   options: {
@@ -26,8 +34,10 @@ const { values } = parseArgs({
     intensity: { type: 'string' },
     only: { type: 'string' },
     schedule: { type: 'string' },
+    logs: { type: 'string' },
     list: { type: 'boolean', default: false },
     mutants: { type: 'boolean', default: false },
+    shrink: { type: 'boolean', default: false },
   },
 });
 
@@ -81,16 +91,32 @@ if (values.list) {
 }
 ensureTestServices();
 console.log(`seed ${seed}`);
-const { report, checks } = await runFaultRun({
-  ...{ seed, faults, timing, daemons },
-  atLeast: {
-    seconds: readNumber('minutes') * 60,
-    operations,
-    faults: isLong ? 0 : faults.length,
-  },
-  intensity: readNumber('intensity') || (operations > 20_000 ? 6 : 1),
-  judgesLatency: isLong && kinds.includes('locks'),
-  say: (line) => console.log(line),
-});
-console.log(`violations: ${report.violations}`);
-process.exit(report.violations === 0 && checks.every(({ isMet }) => isMet) ? 0 : 1);
+const run = (schedule: Schedule<PlannedFault>, say: (line: string) => void): Promise<FaultRun> =>
+  runFaultRun({
+    ...{ seed, faults: schedule.faults, timing, daemons },
+    atLeast: {
+      seconds: readNumber('minutes') * 60,
+      operations: schedule.operations,
+      faults: isLong ? 0 : schedule.faults.length,
+    },
+    intensity: readNumber('intensity') || (operations > 20_000 ? 6 : 1),
+    judgesLatency: isLong && kinds.includes('locks'),
+    logFolder: values.logs,
+    say,
+  });
+const say = (line: string): void => console.log(line);
+const isGood = ({ report, checks }: FaultRun): boolean =>
+  report.violations === 0 && checks.every(({ isMet }) => isMet);
+if (values.shrink) {
+  if (isLong) refuse('--shrink needs a number of operations or faults: leave --minutes out');
+  const fails = async (schedule: Schedule<PlannedFault>): Promise<boolean> =>
+    !isGood(await run(schedule, () => undefined));
+  const options = { run: fails, tries: 2, maxRuns: 60, say };
+  const { schedule, runs } = await shrinkSchedule({ faults, operations }, options);
+  if (!schedule) say(`no violation in ${runs} runs: there is nothing to shrink`);
+  else say(`${formatSchedule({ seed, ...schedule, faults: [...schedule.faults] })}`);
+  process.exit(schedule ? 1 : 0);
+}
+const found = await run({ faults, operations }, say);
+console.log(`violations: ${found.report.violations}`);
+process.exit(isGood(found) ? 0 : 1);

@@ -1,3 +1,5 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { readFinalRows } from '../support/ledger/final-rows.ts';
@@ -21,6 +23,7 @@ import { createProber } from './load/prober.ts';
 import { createReaders } from './load/readers.ts';
 import { runStream } from './load/streams.ts';
 import { describeRun } from './describe.ts';
+import { watchProgress } from './record/progress.ts';
 import { createRunRecord } from './record/record.ts';
 import { createReport, type Report } from './report.ts';
 import type { PlannedFault, Timing } from './schedule/schedule.ts';
@@ -42,6 +45,8 @@ export type FaultRunOptions = {
   readonly intensity: number;
   /** Whether p99 beside a locked wallet is judged: it depends on the machine. */
   readonly judgesLatency: boolean;
+  /** Where the logs of the daemons go; undefined: nowhere. */
+  readonly logFolder?: string | undefined;
   readonly say: (line: string) => void;
 };
 
@@ -59,7 +64,7 @@ export type FaultRun = { readonly report: Report; readonly checks: readonly Chec
 
 /** Daemons under load and faults; at the end all is repaired, drained and looked at. */
 export async function runFaultRun(options: FaultRunOptions): Promise<FaultRun> {
-  const record = createRunRecord();
+  const record = createRunRecord(undefined, ['log']);
   const timeline = createTimeline(options.say, record);
   const report = createReport(timeline, options.say);
   const site = await createFaultSite({
@@ -83,6 +88,9 @@ export async function runFaultRun(options: FaultRunOptions): Promise<FaultRun> {
   try {
     return { report, checks: await runOn(load, options, ends.begin) };
   } finally {
+    for (const node of options.logFolder === undefined ? [] : site.nodes) {
+      await writeFile(join(options.logFolder ?? '', `${node.name}.log`), node.log());
+    }
     await site.dispose();
   }
 }
@@ -128,12 +136,9 @@ async function runOn(
   const messages = createMessages(load);
   const readers = createReaders(load);
   const prober = createProber(load, personAt(site, proberAt));
-  const commandLine = await createCommandLine(
-    load,
-    commandLineAt,
-    personAt(site, commandLineAt),
-  );
+  const commandLine = await createCommandLine(load, commandLineAt, personAt(site, commandLineAt));
   const machine = await watchMachine(site, timeline);
+  const progress = watchProgress(site, load.record);
   const beganAtMs = performance.now();
   begin();
   say(`${timeline.secondsOf(beganAtMs)} s: the load begins`);
@@ -154,6 +159,7 @@ async function runOn(
   const { facts, outboxRows } = await evaluate(load, messages, listener);
   await readers.rereadAll();
   await listener.stop();
+  await progress.stop();
   for (const violation of checkAll(load.record.history(), await readFinalRows(site.dataDir))) {
     report.violate(violation.checker, formatViolation(violation));
   }

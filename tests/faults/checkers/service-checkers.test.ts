@@ -62,27 +62,47 @@ describe('silence', () => {
   const sample = (atMs: number, doneCount: number, waitingCount = 1): ProgressSample => ({
     ...{ atMs, part: 'wallet.outbox', doneCount, waitingCount },
   });
-  const stuck = [sample(0, 1), sample(1_000, 2), sample(20_000, 2), sample(45_000, 2)];
+  /** One sample every 5 s, all with the same number. */
+  const from = (fromMs: number, toMs: number, doneCount: number, waitingCount = 1) =>
+    Array.from({ length: (toMs - fromMs) / 5_000 + 1 }, (_, i) =>
+      sample(fromMs + i * 5_000, doneCount, waitingCount),
+    );
+  const stuck = [sample(0, 1), ...from(1_000, 46_000, 2)];
   const alert: Alert = { atMs: 32_000, daemon: 'first', over: 'log', part: 'wallet.outbox' };
-  const find = (progress: readonly ProgressSample[], alerts: readonly Alert[] = []): string[] =>
-    checkSilence({ ...emptyHistory, progress, alerts, watched: ['log', 'readyz'] }, rows).map(
+  const attempts = [makeAttempt(commands.deposit, [0, 1], undefined)];
+  const watched = ['log', 'readyz'] as const;
+  const find = (
+    progress: readonly ProgressSample[],
+    alerts: readonly Alert[] = [],
+    faults: readonly FaultSpan[] = [],
+  ): string[] =>
+    checkSilence({ ...emptyHistory, attempts, progress, alerts, watched, faults }, rows).map(
       ({ what }) => what,
     );
 
   it('progress, a stall of some seconds and idleness are no violation', () => {
     expect(find([])).toEqual([]);
-    expect(find([0, 1, 2, 3, 4].map((n) => sample(n * 20_000, n)))).toEqual([]);
-    expect(find([sample(0, 1), sample(30_000, 1), sample(35_000, 2)])).toEqual([]);
-    expect(find([sample(0, 1, 0), sample(90_000, 1, 0)])).toEqual([]);
-    expect(find([sample(0, 1), sample(25_000, 1, 0), sample(50_000, 1)])).toEqual([]);
+    expect(find(from(0, 90_000, 1).map((one, i) => ({ ...one, doneCount: i })))).toEqual([]);
+    expect(find([...from(0, 35_000, 1), ...from(40_000, 75_000, 2)])).toEqual([]);
+    expect(find(from(0, 90_000, 1, 0))).toEqual([]);
+    const emptied = [...from(0, 25_000, 1), sample(30_000, 1, 0), ...from(35_000, 60_000, 1)];
+    expect(find(emptied)).toEqual([]);
   });
 
   it('a stall that nothing says is found, for each way to say it', () => {
     expect(find(stuck)).toEqual([
-      'wallet.outbox made no progress for 44 s, and no log said so',
-      'wallet.outbox made no progress for 44 s, and no readyz said so',
+      'wallet.outbox made no progress for 45 s, and no log said so',
+      'wallet.outbox made no progress for 45 s, and no readyz said so',
     ]);
     expect(find([...stuck, sample(50_000, 3)])).toHaveLength(2);
+  });
+
+  it('what was not seen is not judged: a gap in the samples, or no daemon without a fault', () => {
+    expect(find([...from(0, 25_000, 2), ...from(35_000, 60_000, 2)])).toEqual([]);
+    const stopped = { kind: 'stops', target: 'first', fromMs: 10_000, toMs: 12_000 };
+    expect(find(stuck, [], [stopped])).toEqual([]);
+    expect(find(stuck, [], [{ ...stopped, target: 'second' }])).toHaveLength(2);
+    expect(find(stuck, [], [{ ...stopped, fromMs: 50_000, toMs: 60_000 }])).toHaveLength(2);
   });
 
   it('an alert in time, of that part and in that way, is enough', () => {

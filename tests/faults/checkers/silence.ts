@@ -1,4 +1,4 @@
-import type { Alert, ProgressSample } from '../record/history.ts';
+import type { Alert, FaultSpan, History, ProgressSample } from '../record/history.ts';
 import { groupBy } from './group.ts';
 import type { Checker, Violation } from './violation.ts';
 
@@ -7,13 +7,21 @@ const checker = 'silence';
 const limitMs = 30_000;
 /** Until the daemon looks, and until the run sees what it says. */
 const marginMs = 10_000;
+/** Without a sample for so long, what happened meanwhile is not known. */
+const maxGapMs = 5_000;
 
 type Stall = { readonly part: string; readonly fromMs: number; readonly toMs: number };
 
-/** Where work waited and none was finished for 30 s, a daemon said so in each way there is. */
-export const checkSilence: Checker = ({ progress, alerts, watched }) => {
+/**
+ * Where work waited and none was finished for 30 s, a daemon said so in each way that the run
+ * watched. It needs one daemon that was neither stopped nor restarted meanwhile.
+ */
+export const checkSilence: Checker = (history) => {
+  const { progress, alerts, watched } = history;
   const violations: Violation[] = [];
-  const stalls = [...groupBy(progress, ({ part }) => part).values()].flatMap(listStalls);
+  const stalls = [...groupBy(progress, ({ part }) => part).values()]
+    .flatMap(listStalls)
+    .filter((stall) => hasWitness(history, stall));
   for (const stall of stalls) {
     for (const over of watched) {
       if (alerts.some((alert) => isAbout(alert, over, stall))) continue;
@@ -31,6 +39,15 @@ const isAbout = ({ part, over: by, atMs }: Alert, over: Alert['over'], stall: St
   atMs >= stall.fromMs &&
   atMs <= stall.fromMs + limitMs + marginMs;
 
+/** True if no fault was done to one of the daemons during the stall. */
+function hasWitness({ attempts, faults }: History, { fromMs, toMs }: Stall): boolean {
+  const isDuring = (span: FaultSpan): boolean =>
+    span.fromMs <= toMs && (span.toMs ?? Infinity) >= fromMs;
+  const disturbed = new Set(faults.filter(isDuring).map(({ target }) => target));
+  const daemons = new Set(attempts.map(({ daemon }) => daemon));
+  return [...daemons].some((daemon) => daemon !== undefined && !disturbed.has(daemon));
+}
+
 /** The times in which samples of one part show waiting work and none that was finished. */
 function listStalls(samples: readonly ProgressSample[]): readonly Stall[] {
   const stalls: Stall[] = [];
@@ -43,6 +60,7 @@ function listStalls(samples: readonly ProgressSample[]): readonly Stall[] {
     first = undefined;
   };
   for (const sample of samples) {
+    if (last && sample.atMs - last.atMs > maxGapMs) close();
     if (sample.waitingCount === 0 || (first && sample.doneCount !== first.doneCount)) close();
     if (sample.waitingCount > 0) first ??= sample;
     last = sample;

@@ -1,5 +1,5 @@
 /** A step at which a daemon of the test build can kill itself. */
-export type Failpoint = {
+type Failpoint = {
   readonly name: string;
   /** It dies at one of its first so many arrivals there. */
   readonly maxHits: number;

@@ -46,10 +46,7 @@ export const killAtStep: Cause = async (scene) => {
     await Promise.all([node, ...others].map((one) => one.stop()));
     await startAgain(node, { WALLETD_FAILPOINT: `${name}:${hits}` }, program);
     await Promise.all(others.map((other) => startAgain(other)));
-    const isReached = await Promise.race([
-      node.exited().then(() => true),
-      sleep(reachMs, false),
-    ]);
+    const isReached = await Promise.race([node.exited().then(() => true), sleep(reachMs, false)]);
     if (!isReached) await node.kill();
     load.tally.noteStep(name, isReached);
     await startAgain(node);

@@ -22,7 +22,9 @@ export async function runBatches(load: Load): Promise<void> {
       return load.book.ask(chooseOperation(load, random, who));
     });
     waiting = await sendBatch(load, [...waiting, ...fresh], step);
-    await (load.isOver() ? sleep(200) : pause(load, between(random, [600, 1_200]) / load.intensity));
+    await (load.isOver()
+      ? sleep(200)
+      : pause(load, between(random, [600, 1_200]) / load.intensity));
   }
 }
 

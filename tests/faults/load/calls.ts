@@ -19,8 +19,7 @@ import {
 } from './load.ts';
 import type { Node } from '../site/node.ts';
 import type { Person } from '../site/people.ts';
-import { outcomeOfReason } from '../record/outcomes.ts';
-import { beginAttempt, toOutcome } from './recording.ts';
+import { beginAttempt, toOutcome, toRefusal } from './recording.ts';
 
 /** A patient caller, and one who asks the other daemon while the first may still do it. */
 const patienceMs = [15_000, 4_000] as const;
@@ -92,11 +91,7 @@ async function ask(
   const method = WalletServiceService.createTransaction;
   const end = beginAttempt(load.record, op, person.id, node.name);
   const answer = await node.connection().call(method, request, person.token, timeoutMs);
-  end(
-    answer.ok
-      ? toOutcome(answer.value.transaction, answer.value.replayed)
-      : outcomeOfReason(answer.reason),
-  );
+  end(answer.ok ? toOutcome(answer.value.transaction, answer.value.replayed) : toRefusal(answer));
   if (!answer.ok) {
     load.book.note(op, node.name, fromMs, answer.reason);
     if (!isRepeated || answer.reason === 'INTERNAL') takeRefusal(load, 'calls', op, answer.reason);

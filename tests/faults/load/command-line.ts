@@ -6,7 +6,6 @@ import { Operation } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts
 import { signInAs } from '../../support/processes/world.ts';
 import { nameOf, type Op } from '../book.ts';
 import { nameOfCustomer, type Person } from '../site/people.ts';
-import type { FaultNode } from '../site/fault-site.ts';
 import { completeBy, formatMinor, type JsonAnswer } from './json-answers.ts';
 import { between, chooseOperation, pause, randomOf, type Load } from './load.ts';
 
@@ -28,7 +27,7 @@ export async function createCommandLine(
   const email = `${nameOfCustomer(customer)}@example.com`;
   const server = { WALLET_SERVER: first.address };
   await signInAs(email, env, () => server);
-  const move = async (node: FaultNode, op: Op): Promise<JsonAnswer> => {
+  const runCommand = async (op: Op): Promise<JsonAnswer> => {
     const what =
       op.parentId === undefined
         ? [nameOf(op.operation), formatMinor(op.amountMinor)]
@@ -36,8 +35,6 @@ export async function createCommandLine(
     const merchant = op.operation === Operation.PURCHASE ? ['--merchant', 'Bakery'] : [];
     const key = ['--idempotency-key', op.key, '--currency', 'BRL'];
     const args = [...what, ...merchant, ...key, '--yes', '--json', '--quiet'];
-    // Sessions belong to the address where they were begun.
-    void node;
     return toAnswer(await runWallet(args, { env: { ...env, ...server } }));
   };
   return {
@@ -46,7 +43,9 @@ export async function createCommandLine(
         const random = randomOf(load, 'command line', step);
         const who = { via: 'cli', callerClass: 'customer', userId: person.id } as const;
         const op = load.book.ask(chooseOperation(load, random, who));
-        await completeBy(load, op, 'command line', random, (node) => move(node, op));
+        // Sessions belong to the address where they were begun.
+        const move = (): Promise<JsonAnswer> => runCommand(op);
+        await completeBy(load, op, 'command line', random, move, () => first);
         await pause(load, between(random, [300, 1_500]));
       }
     },

@@ -1,4 +1,7 @@
-import { Operation, WalletServiceService } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
+import {
+  Operation,
+  WalletServiceService,
+} from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import { outcomeOfReason } from '../record/outcomes.ts';
 import { complete } from './calls.ts';
 import { between, itemOf, pause, randomOf, takeRefusal, type Load } from './load.ts';

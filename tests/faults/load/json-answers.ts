@@ -35,10 +35,11 @@ export async function completeBy(
   client: string,
   random: Random,
   ask: (node: FaultNode) => Promise<JsonAnswer>,
+  chooseNode: () => FaultNode = () => pickNode(load, random),
 ): Promise<void> {
   for (let attempt = 0; op.outcome === undefined && !load.isHopeless(); attempt += 1) {
     if (attempt > 0) await sleep(between(random, [100, 100 * 2 ** Math.min(attempt, 4)]));
-    const node = pickNode(load, random);
+    const node = chooseNode();
     const fromMs = performance.now();
     op.daemons.add(node.name);
     const end = beginAttempt(load.record, op, client, node.name);

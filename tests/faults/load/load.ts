@@ -31,7 +31,7 @@ export type Load = {
 };
 
 /** What the faults of a run did. */
-export type Tally = {
+type Tally = {
   /** That have begun. */
   faults: number;
   /** Each time the messages in it are lost. */

@@ -2,6 +2,7 @@ import type { Transaction } from '../../../protos/gen/digitalwallet/wallet/v1/wa
 import { Operation } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import { nameOf, type Op } from '../book.ts';
 import type { Command, Outcome } from '../record/history.ts';
+import { outcomeOfReason } from '../record/outcomes.ts';
 import type { End, RunRecord } from '../record/record.ts';
 
 const commandOf = (op: Op): Command => ({
@@ -21,6 +22,20 @@ export const beginAttempt = (
   client: string,
   daemon: string | undefined,
 ): End<Outcome> => record.beginAttempt({ command: commandOf(op), client, over: op.via, daemon });
+
+/** What a call or an item was refused with; the ledger names the balance where it is too low. */
+export function toRefusal({
+  reason = '',
+  metadata = {},
+}: {
+  readonly reason?: string;
+  readonly metadata?: Readonly<Record<string, string>>;
+}): Outcome {
+  const { balance } = metadata;
+  return outcomeOfReason(reason, balance === undefined ? undefined : toMinor(balance));
+}
+
+const toMinor = (amount: string): bigint => BigInt(amount.replace('.', ''));
 
 export function toOutcome(transaction: Transaction | undefined, isReplayed: boolean): Outcome {
   if (!transaction) return { kind: 'unknown', reason: 'no transaction' };

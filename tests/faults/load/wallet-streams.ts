@@ -13,11 +13,10 @@ import {
   takeRefusal,
   type Load,
 } from './load.ts';
-import { outcomeOfReason } from '../record/outcomes.ts';
 import type { Outcome } from '../record/history.ts';
 import type { End } from '../record/record.ts';
 import type { Node } from '../site/node.ts';
-import { beginAttempt, toOutcome } from './recording.ts';
+import { beginAttempt, toOutcome, toRefusal } from './recording.ts';
 
 /** `end` takes the answer into the record of the run. */
 export type Sent = { readonly op: Op; readonly sentMs: number; readonly end: End<Outcome> };
@@ -51,7 +50,7 @@ export function takeResult(
     return 'answered';
   }
   const reason = outcome?.value.reason ?? 'nothing';
-  end(outcomeOfReason(outcome?.value.reason ?? ''));
+  end(toRefusal(outcome?.value ?? {}));
   load.book.note(op, node.name, sentMs, reason);
   takeRefusal(load, of, op, reason);
   if (op.outcome !== undefined) {

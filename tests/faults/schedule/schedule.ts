@@ -91,7 +91,7 @@ const file = z.object({
 });
 
 /** What `--schedule FILE` reads and `--list` prints. */
-export type ScheduleFile = z.infer<typeof file>;
+type ScheduleFile = z.infer<typeof file>;
 
 /** Throws where the text is no schedule. */
 export const parseSchedule = (text: string): ScheduleFile => file.parse(JSON.parse(text));

@@ -23,7 +23,8 @@ export function mountSmallDisk(
     return undefined;
   }
   const unmount = (): void => void execFileSync('umount', ['-l', folder], { stdio: 'pipe' });
-  process.once('exit', unmount);
+  // Before the folder is removed.
+  process.prependOnceListener('exit', unmount);
   releases.push(() => {
     process.removeListener('exit', unmount);
     unmount();

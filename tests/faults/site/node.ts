@@ -25,11 +25,7 @@ export type Node = {
 /** Told of a daemon that ended by itself. */
 export type OnEnd = (node: string, code: number | null, log: string) => void;
 
-export async function startNode(
-  name: string,
-  env: Environment,
-  onEnd: OnEnd,
-): Promise<Node> {
+export async function startNode(name: string, env: Environment, onEnd: OnEnd): Promise<Node> {
   const processes: Daemon[] = [];
   let listen = '127.0.0.1:0';
   let connection: Connection | undefined;

@@ -14,7 +14,7 @@ export function createCommitFinder(type: 'Q' | 'C'): (chunk: Buffer) => number |
   let leftBytes = 0;
   return (chunk) => {
     let found: number | undefined;
-    for (let at = 0; at < chunk.length; ) {
+    for (let at = 0; at < chunk.length;) {
       const skipped = Math.min(leftBytes, chunk.length - at);
       leftBytes -= skipped;
       at += skipped;

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { createConnection, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -66,6 +66,9 @@ export async function startPostgresProxy(socketDir: string): Promise<PostgresPro
     joinSockets(client, upstream, state);
   });
   await new Promise<void>((resolve) => server.listen(join(folder, socketName), resolve));
+  // A daemon that was started by root is another user's by then.
+  await chmod(folder, 0o711);
+  await chmod(join(folder, socketName), 0o777);
   return {
     through: (url) => {
       const target = new URL(url);

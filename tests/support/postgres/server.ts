@@ -152,10 +152,7 @@ async function run(folder: string, settings: Settings): Promise<PostgresServer> 
  * leaves the others at work. The server itself is the first to stop and the last to go on: meanwhile
  * it starts no process, and the id of one that has ended stays its own.
  */
-export function signalServer(
-  child: ChildProcess,
-  signal: 'SIGSTOP' | 'SIGCONT' | 'SIGKILL',
-): void {
+export function signalServer(child: ChildProcess, signal: 'SIGSTOP' | 'SIGCONT' | 'SIGKILL'): void {
   const { pid } = child;
   if (pid === undefined) return;
   if (signal !== 'SIGCONT') process.kill(pid, 'SIGSTOP');
