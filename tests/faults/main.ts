@@ -111,10 +111,12 @@ if (values.shrink) {
   if (isLong) refuse('--shrink needs a number of operations or faults: leave --minutes out');
   const fails = async (schedule: Schedule<PlannedFault>): Promise<boolean> =>
     !isGood(await run(schedule, () => undefined));
+  // Each run has its own listeners for the end of this process.
+  process.setMaxListeners(0);
   const options = { run: fails, tries: 2, maxRuns: 60, say };
   const { schedule, runs } = await shrinkSchedule({ faults, operations }, options);
   if (!schedule) say(`no violation in ${runs} runs: there is nothing to shrink`);
-  else say(`${formatSchedule({ seed, ...schedule, faults: [...schedule.faults] })}`);
+  else say(formatSchedule({ seed, ...schedule, faults: [...schedule.faults] }));
   process.exit(schedule ? 1 : 0);
 }
 const found = await run({ faults, operations }, say);
