@@ -25,8 +25,8 @@ const everyMs = 100;
 const patienceMs = 1_000;
 
 /**
- * A client whose wallet no fault concerns, and who asks one daemon after the other: how long it waits
- * is how long a fault keeps everybody from the ledger.
+ * A client whose wallet no fault concerns, and who asks one daemon after the other: how long it
+ * waits is how long a fault keeps everybody from the ledger.
  */
 export function createProber(load: Load, person: Person): Prober {
   const probes: Probe[] = [];
