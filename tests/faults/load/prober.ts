@@ -26,7 +26,7 @@ const patienceMs = 1_000;
 
 /**
  * A client whose wallet no fault concerns, and who asks one daemon after the other: how long it
- * waits is how long a fault keeps everybody from the ledger.
+ * waits is how long a fault keeps callers from the ledger.
  */
 export function createProber(load: Load, person: Person): Prober {
   const probes: Probe[] = [];
