@@ -19,9 +19,9 @@ import { maxDaemons } from './site/fault-site.ts';
 // `npm run test:faults`: the short profile. `-- --ops 100000 --faults 50`: until both numbers are
 // reached. `-- --minutes 20`: so long. All follow from `--seed`. Ends with a table of what is
 // demanded of it, and `violations: N`. `-- --mutants`: defects are planted in the product one after
-// the other, and the checkers have to find each; `--only NAME,NAME` chooses some. `-- --shrink`: the
-// same schedule again with fewer faults and operations, as long as there is a violation; ends with
-// the shortest one, for `--schedule FILE`.
+// the other, and the checkers have to find each; `--only NAME,NAME` chooses some. `-- --shrink`:
+// the same schedule again with fewer faults and operations, as long as there is a violation; ends
+// with the shortest one, for `--schedule FILE`.
 
 const { values } = parseArgs({
   options: {

@@ -3,7 +3,13 @@ import fc, { type AsyncCommand } from 'fast-check';
 import { findFaults } from '../support/ledger/ledger.ts';
 import { exportLines } from './commands/exports.ts';
 import { expectSame } from './commands/expect.ts';
-import { readAgain, readBalance, reportBalance, reportStatement } from './commands/reads.ts';
+import {
+  isOpen,
+  readAgain,
+  readBalance,
+  reportBalance,
+  reportStatement,
+} from './commands/reads.ts';
 import { restart, signInAgain, signOut, stepClock } from './commands/surroundings.ts';
 import { move, repeat, reuseKey, undo } from './commands/transactions.ts';
 import { createModel, type Model, type Place } from './model.ts';
@@ -95,7 +101,7 @@ export async function runModel(options: ModelRunOptions): Promise<ModelRun> {
       ...(path === undefined ? {} : { path }),
     });
     const failure = result.failed
-      ? await fc.asyncDefaultReportMessage(result)
+      ? `${String(result.errorInstance)}\n${await fc.asyncDefaultReportMessage(result)}`
       : (await findFaults(source.site.dataDir))[0];
     return { runs: begun, answers, failure };
   } finally {
@@ -115,7 +121,7 @@ async function begin(source: RealSource): Promise<{ readonly model: Model; reado
 async function expectAtEnd(model: Model, real: Real): Promise<void> {
   for (const of of [0, 1] as const) {
     await readBalance(of).run(model, real);
-    await reportStatement(of).run(model, real);
+    if (isOpen(model.wallets[of])) await reportStatement(of).run(model, real);
   }
   for (const { what, text, ask } of real.reports) {
     expectSame(`${what}, at the end`, await ask(), text);

@@ -13,18 +13,6 @@ export const checkRepeats: Checker = ({ heard, faults }) => {
   return [{ checker: 'repeats', what }];
 };
 
-/** A message that was refused stays refused, whatever comes later: it never has an entry. */
-export const checkKeptRefusals: Checker = ({ rejections }, { entries, refusals }) => {
-  const stored = refusals.map(({ transaction_id: id }) => id);
-  const refused = new Set([...rejections.map(({ transactionId }) => transactionId), ...stored]);
-  return entries
-    .filter(({ id }) => refused.has(id))
-    .map(({ id, wallet_id: walletId, seq }) => ({
-      ...{ checker: 'kept refusals', walletId, seq: BigInt(seq) },
-      what: `message ${id} was refused, and is there`,
-    }));
-};
-
 /** INTERNAL is the answer to a defect, and to nothing else. */
 export const checkInternal: Checker = ({ attempts, balances, statements }) => {
   const answers = [

@@ -157,7 +157,18 @@ export const ledgerMutants: readonly Mutant[] = [
         after: 'throw errors.at(-1);',
       },
     ],
-    scenario: 'crowd',
+    scenario: 'server read-only',
+  },
+  {
+    name: 'locked wallet holds up its batch',
+    edits: [
+      {
+        file: 'daemon/wallet/commit/commit-items.ts',
+        before: '      if (isLockTimeout(err)) {',
+        after: '      if (isLockTimeout(err) && attempt > 100) {',
+      },
+    ],
+    scenario: 'locked row',
   },
   {
     name: 'wallet cache not cleared after a failed commit',

@@ -24,9 +24,15 @@ export const readBalance = (place: Place): Command => ({
   toString: () => `balance of wallet ${place}`,
 });
 
+/**
+ * A wallet that was never opened has no watermark: a clock that steps back changes what was reported
+ * of it (decision 21). Of such a wallet nothing is asked twice.
+ */
+export const isOpen = ({ seq }: Model['wallets'][Place]): boolean => seq > 0;
+
 /** The balance as of now, which is reported once more later. */
 export const reportBalance = (place: Place): Command => ({
-  check: () => true,
+  check: ({ wallets }) => isOpen(wallets[place]),
   run: async (model, real) => {
     const customer = real.customer(place);
     // Of a time that has not come the answer is about the present.
@@ -40,7 +46,7 @@ export const reportBalance = (place: Place): Command => ({
 
 /** A statement up to now: it has every transaction, and is reported once more later. */
 export const reportStatement = (place: Place): Command => ({
-  check: () => true,
+  check: ({ wallets }) => isOpen(wallets[place]),
   run: async (model, real) => {
     const customer = real.customer(place);
     const { done, balanceMinor } = model.wallets[place];

@@ -76,7 +76,9 @@ export const reuseKey = (at: number): Command => ({
   run: (model, real) => {
     const withAmount = model.sent.filter(({ request }) => request.amountMinor !== undefined);
     const { place, request } = pick(withAmount, at);
-    const amountMinor = (request.amountMinor ?? 0n) + 1n;
+    // Still below the largest that there is.
+    const { amountMinor: before = 0n } = request;
+    const amountMinor = before > 1n ? before - 1n : before + 1n;
     return send(model, real, place, { ...request, amountMinor });
   },
   toString: () => `the key of ${at} with another amount`,

@@ -13,6 +13,7 @@ import { lockRow } from './locked-row.ts';
 import { repeatMessage } from './message-again.ts';
 import { reportOpenPeriod } from './period-not-over.ts';
 import { runQuietly } from './quiet.ts';
+import { makeServerReadOnly } from './server-read-only.ts';
 import { slowDownCommit } from './slow-commit.ts';
 import { takeTurns } from './turns.ts';
 
@@ -25,6 +26,7 @@ export const scenarios = {
   'keys and undos': useKeysAgain,
   'clock back': stepClockBack,
   'locked row': lockRow,
+  'server read-only': makeServerReadOnly,
   'killed before commit': killBeforeCommit,
   'broker cut': cutBroker,
   'slow commit': slowDownCommit,
