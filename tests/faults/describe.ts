@@ -9,7 +9,7 @@ type Described = {
   readonly prober: Prober;
 };
 
-/** Says what the run did: operations by outcome, faults by kind, and how long each kept out callers. */
+/** Says what the run did: operations by outcome, faults by kind, and how long callers waited. */
 export function describeRun(
   load: Load,
   { seconds, facts, readers, prober }: Described,

@@ -19,9 +19,9 @@ import { maxDaemons } from './site/fault-site.ts';
 // `npm run test:faults`: the short profile. `-- --ops 100000 --faults 50`: until both numbers are
 // reached. `-- --minutes 20`: so long. All follow from `--seed`. Ends with a table of what is
 // demanded of it, and `violations: N`. `-- --mutants`: defects are planted in the product one after
-// the other, and the checkers have to find each; `--only NAME,NAME` chooses some. `-- --shrink`: the
-// same schedule again with fewer faults and operations, as long as there is a violation; ends with
-// the shortest one, for `--schedule FILE`.
+// the other, and the checkers have to find each; `--only NAME,NAME` chooses some. `-- --shrink`:
+// the same schedule again with fewer faults and operations, as long as there is a violation; ends
+// with the shortest one, for `--schedule FILE`.
 
 const { values } = parseArgs({
   options: {
@@ -111,10 +111,12 @@ if (values.shrink) {
   if (isLong) refuse('--shrink needs a number of operations or faults: leave --minutes out');
   const fails = async (schedule: Schedule<PlannedFault>): Promise<boolean> =>
     !isGood(await run(schedule, () => undefined));
+  // Each run has its own listeners for the end of this process.
+  process.setMaxListeners(0);
   const options = { run: fails, tries: 2, maxRuns: 60, say };
   const { schedule, runs } = await shrinkSchedule({ faults, operations }, options);
   if (!schedule) say(`no violation in ${runs} runs: there is nothing to shrink`);
-  else say(`${formatSchedule({ seed, ...schedule, faults: [...schedule.faults] })}`);
+  else say(formatSchedule({ seed, ...schedule, faults: [...schedule.faults] }));
   process.exit(schedule ? 1 : 0);
 }
 const found = await run({ faults, operations }, say);

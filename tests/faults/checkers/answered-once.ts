@@ -3,7 +3,8 @@ import { entriesById, listAsked } from './commands.ts';
 import type { Checker, Violation } from './violation.ts';
 
 /**
- * What was answered OK is in the ledger exactly once, with what was asked for and what was answered.
+ * What was answered OK is in the ledger exactly once, with what was asked for and what the answer
+ * said.
  */
 export const checkAnsweredOnce: Checker = ({ attempts }, { entries }) => {
   const violations: Violation[] = [];

@@ -9,7 +9,7 @@ import { checkConservation } from './conservation.ts';
 import { checkDuplicates } from './duplicates.ts';
 import { checkFloors } from './floors.ts';
 import { checkHashChain } from './hash-chain.ts';
-import { checkLinearizability } from './linearizability.ts';
+import { checkLinearizability } from './linearizability/check.ts';
 import { checkEvents, checkLines } from './projections.ts';
 import { checkRealTime } from './real-time.ts';
 import { checkRefusals } from './refusals.ts';

@@ -18,8 +18,8 @@ type Effect = {
 };
 
 /**
- * What was answered before another request began has the lower seq, and no later time; and the times
- * of a wallet's entries never fall.
+ * What was answered before another request began has the lower seq, and no later time; and the
+ * times of a wallet's entries never fall.
  */
 export const checkRealTime: Checker = (history, { entries }) => {
   const violations: Violation[] = [];

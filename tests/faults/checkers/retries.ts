@@ -10,8 +10,8 @@ function isRefusedAtLast({ refused, open }: Asked, endMs: number): boolean {
 }
 
 /**
- * What was not answered is resolved by asking again under the same key: it is in the ledger once, as
- * it was asked for, or not at all. Nothing is there that was not asked for.
+ * What was not answered is resolved by asking again under the same key: it is in the ledger once,
+ * as it was asked for, or not at all. Nothing is there that was not asked for.
  */
 export const checkRetries: Checker = ({ attempts, endMs }, { entries }) => {
   const violations: Violation[] = [];

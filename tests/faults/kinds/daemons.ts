@@ -32,7 +32,7 @@ export const restartDaemon: Cause = (scene) => {
 const reachMs = 10_000;
 
 /**
- * kill -9 at a named step: a daemon with failpoints is put in the place of another, and kills itself
+ * kill -9 at a named step: a daemon with failpoints takes the place of another, and kills itself
  * when it comes there for the nth time.
  */
 export const killAtStep: Cause = async (scene) => {

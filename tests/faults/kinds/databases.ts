@@ -18,24 +18,37 @@ async function query(url: string, ...texts: readonly string[]): Promise<void> {
   }
 }
 
+const lockTries = 20;
+
+/** Again where the server ends meanwhile. */
+async function lockRow(url: string, walletId: string): Promise<pg.Client> {
+  for (let tries = 1; ; tries += 1) {
+    const client = new pg.Client({ connectionString: url });
+    client.on('error', () => undefined);
+    try {
+      await client.connect();
+      await client.query('BEGIN');
+      await client.query('SELECT 1 FROM wallets WHERE id = $1 FOR UPDATE', [walletId]);
+      return client;
+    } catch (err) {
+      await client.end().catch(() => undefined);
+      if (tries === lockTries) throw err;
+      await sleep(500);
+    }
+  }
+}
+
 /** Another program holds one wallet's row. */
 export const lockWallet: Cause = async (scene) => {
   const { load, random, lockable, fault } = scene;
   const walletId = walletIdOf(random.pick(lockable).id, currency);
-  const client = new pg.Client({ connectionString: load.site.ownerUrl });
-  client.on('error', () => undefined);
-  await client.connect();
-  try {
-    await client.query('BEGIN');
-    await client.query('SELECT 1 FROM wallets WHERE id = $1 FOR UPDATE', [walletId]);
-    await during(scene, walletId, async () => {
-      await pause(load, fault.forMs);
-      // It is gone already where the server was killed meanwhile.
-      await client.query('ROLLBACK').catch(() => undefined);
-    });
-  } finally {
-    await client.end().catch(() => undefined);
-  }
+  const client = await lockRow(load.site.ownerUrl, walletId);
+  await during(scene, walletId, async () => {
+    await pause(load, fault.forMs);
+    // It is gone already where the server was killed meanwhile.
+    await client.query('ROLLBACK').catch(() => undefined);
+  });
+  await client.end().catch(() => undefined);
 };
 
 /** The clock of the server steps, and later back. */

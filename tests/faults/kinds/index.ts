@@ -76,6 +76,8 @@ export async function runFaults(load: Load, { faults, ...shared }: FaultOptions)
         await causes[fault.kind]({ ...shared, load, random, fault });
       }),
     );
+    const { report, book, tally } = load;
+    report.say(`${book.all.size} operations and ${tally.faults} faults so far`);
     await pause(load, between(randomOf(load, 'quiet', Number(episode)), timing.quietMs));
   }
 }

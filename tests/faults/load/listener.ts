@@ -44,14 +44,62 @@ export type Listener = {
 
 const queue = 'faults.listener';
 
+type Opened = { readonly gone: Promise<void> };
+
+/** Opens again whenever the connection is gone. */
+async function keepOpen(
+  first: Opened,
+  open: () => Promise<Opened>,
+  closeHalf: () => Promise<void>,
+  isStopped: () => boolean,
+): Promise<void> {
+  await first.gone;
+  while (!isStopped()) {
+    await sleep(200);
+    // Refused, or closed half-way: once more.
+    await open().then(({ gone }) => gone, closeHalf);
+  }
+}
+
+/** What passes waits while it is closed. */
+function createGate() {
+  let closed: Promise<void> | undefined;
+  let letGo: () => void = () => undefined;
+  return {
+    close: () => void (closed ??= new Promise((resolve) => (letGo = resolve))),
+    open: () => {
+      closed = undefined;
+      letGo();
+    },
+    passed: () => closed ?? Promise.resolve(),
+  };
+}
+
+function takeMessage(
+  load: Load,
+  take: (body: string) => void,
+  channel: Channel,
+  message: ConsumeMessage,
+): void {
+  try {
+    take(message.content.toString());
+  } catch (err) {
+    load.report.violate('events', String(err), message.content.toString());
+  }
+  try {
+    channel.ack(message);
+  } catch {
+    // The channel has just closed: the message comes again.
+  }
+}
+
 /** A program of others, with a durable queue of its own on `wallet.events`. */
 export async function startListener(load: Load): Promise<Listener> {
   const { broker, vhost } = load.site;
   const heard = new Map<string, Map<bigint, Heard>>();
   let repeated = 0;
   let isStopped = false;
-  let paused: Promise<void> | undefined;
-  let goOn: () => void = () => undefined;
+  const gate = createGate();
   let connection: ChannelModel | undefined;
 
   const take = (body: string): void => {
@@ -79,20 +127,8 @@ export async function startListener(load: Load): Promise<Listener> {
     load.book.settle(op, { isDone: true, seq });
     recordLatency(load, 'messages', op);
   };
-  const takeMessage = (channel: Channel, message: ConsumeMessage): void => {
-    try {
-      take(message.content.toString());
-    } catch (err) {
-      load.report.violate('events', String(err), message.content.toString());
-    }
-    try {
-      channel.ack(message);
-    } catch {
-      // The channel has just closed: the message comes again.
-    }
-  };
   /** Gives what resolves once the connection is gone. */
-  const open = async (): Promise<{ readonly gone: Promise<void> }> => {
+  const open = async (): Promise<Opened> => {
     const opened = await connect(broker.url(vhost));
     connection = opened;
     opened.on('error', () => undefined);
@@ -106,33 +142,19 @@ export async function startListener(load: Load): Promise<Listener> {
     await channel.prefetch(200);
     await channel.consume(queue, (message: ConsumeMessage | null) => {
       if (!message) return;
-      if (paused) void paused.then(() => takeMessage(channel, message));
-      else takeMessage(channel, message);
+      void gate.passed().then(() => takeMessage(load, take, channel, message));
     });
     return { gone };
   };
-  const keepOpen = async (first: { readonly gone: Promise<void> }): Promise<void> => {
-    await first.gone;
-    while (!isStopped) {
-      await sleep(200);
-      // Refused, or closed half-way: once more.
-      await open().then(
-        ({ gone }) => gone,
-        () => closeConnection(connection),
-      );
-    }
-  };
-  void keepOpen(await open());
+  const closeNow = (): Promise<void> => closeConnection(connection);
+  void keepOpen(await open(), open, closeNow, () => isStopped);
   return {
     heard,
     get repeated() {
       return repeated;
     },
-    pause: () => void (paused ??= new Promise((resolve) => (goOn = resolve))),
-    goOn: () => {
-      paused = undefined;
-      goOn();
-    },
+    pause: gate.close,
+    goOn: gate.open,
     stop: async () => {
       isStopped = true;
       await closeConnection(connection);

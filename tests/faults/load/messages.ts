@@ -20,17 +20,11 @@ export type Messages = {
 const confirmMs = 10_000;
 const lostMs = 3_000;
 
-/** A producer: 10 % of the messages come twice, some at once and some much later. */
-export function createMessages(load: Load): Messages {
-  const { broker, vhost, customers } = load.site;
-  const poison = new Set<string>();
+/** A connection for publishing, made again whenever it is lost. */
+function createSender(load: Load) {
+  const { broker, vhost } = load.site;
   let producer: Producer | undefined;
   let closed: Promise<void> = Promise.resolve();
-  let late: { readonly op: Op; readonly atMs: number }[] = [];
-  const sending: Promise<void>[] = [];
-  let duplicates = 0;
-  let isFinished = false;
-
   const connected = async (): Promise<Producer | undefined> => {
     while (!load.isHopeless()) {
       if (producer) return producer;
@@ -66,9 +60,36 @@ export function createMessages(load: Load): Messages {
       await sleep(100);
     }
   };
+  return { send, close: async () => producer?.close() };
+}
+
+/** Until it is over: does this each time that a queue was deleted. */
+async function afterEachDeletion(
+  load: Load,
+  isOver: () => boolean,
+  work: () => Promise<void>,
+): Promise<void> {
+  for (let seen = 0; !load.isHopeless() && !isOver(); await sleep(200)) {
+    const { deletedQueues } = load.tally;
+    const isDeleted = deletedQueues > seen;
+    seen = deletedQueues;
+    if (isDeleted) await work();
+  }
+}
+
+/** A producer: 10 % of the messages come twice, some at once and some much later. */
+export function createMessages(load: Load): Messages {
+  const { customers } = load.site;
+  const poison = new Set<string>();
+  const sender = createSender(load);
+  let late: { readonly op: Op; readonly atMs: number }[] = [];
+  const sending: Promise<void>[] = [];
+  let duplicates = 0;
+  let isFinished = false;
+
   const sendOp = (op: Op): void => {
     beginAttempt(load.record, op, 'producer', undefined);
-    sending.push(send(bodyOf(op), op.key));
+    sending.push(sender.send(bodyOf(op), op.key));
   };
 
   const sendNew = (random: Random): void => {
@@ -82,16 +103,6 @@ export function createMessages(load: Load): Messages {
     else late.push({ op, atMs: performance.now() + between(random, load.timing.lateMs) });
   };
   /** A deleted queue has lost what was in it: what has no answer yet is sent again. */
-  const sendLost = async (): Promise<void> => {
-    let seen = 0;
-    while (!load.isHopeless() && !isFinished) {
-      const { deletedQueues } = load.tally;
-      const isDeleted = deletedQueues > seen;
-      seen = deletedQueues;
-      if (isDeleted) await sendOpen();
-      await sleep(200);
-    }
-  };
   const sendOpen = async (): Promise<void> => {
     // What was taken from the queue before has its answer soon.
     await sleep(lostMs);
@@ -107,7 +118,7 @@ export function createMessages(load: Load): Messages {
 
   return {
     run: async () => {
-      const resending = sendLost();
+      const resending = afterEachDeletion(load, () => isFinished, sendOpen);
       for (let step = 0; !load.isOver(); step += 1) {
         const random = randomOf(load, 'producer', step);
         sendLate();
@@ -115,7 +126,7 @@ export function createMessages(load: Load): Messages {
         if (random.int(40) === 0) {
           const key = randomUUID();
           poison.add(key);
-          sending.push(send('{ not JSON', key));
+          sending.push(sender.send('{ not JSON', key));
         }
         await pause(load, between(random, [300, 1_000]));
       }
@@ -127,7 +138,7 @@ export function createMessages(load: Load): Messages {
     end: async () => {
       if (load.tally.deletedQueues > 0) await sendOpen();
       await Promise.all(sending);
-      await producer?.close();
+      await sender.close();
     },
     get duplicates() {
       return duplicates;

@@ -67,11 +67,6 @@ export function createReaders(load: Load): Readers {
       });
     });
   };
-  /** A balance of now has its place among the transactions, and is not looked at again. */
-  const lookNow = async (random: Random): Promise<void> => {
-    const person = random.pick(load.site.customers);
-    await readBalance(load, pickNode(load, random), person);
-  };
   const reread = async (node: Node, before: Reported): Promise<boolean> => {
     const { person, at, from } = before;
     const answer = await read(load, node, person, at, from);
@@ -88,7 +83,7 @@ export function createReaders(load: Load): Readers {
       const reads: Promise<unknown>[] = [];
       for (let step = 0; !load.isOver(); step += 1) {
         const random = randomOf(load, 'reader', step);
-        reads.push(random.chance(70) ? look(random) : lookNow(random));
+        reads.push(random.chance(70) ? look(random) : lookNow(load, random));
         const now = performance.now();
         const due = reported.filter(({ againMs }) => againMs <= now).slice(0, 3);
         for (const before of due) {
@@ -122,6 +117,11 @@ export function createReaders(load: Load): Readers {
       return rereads;
     },
   };
+}
+
+/** A balance of now has its place among the transactions, and is not looked at again. */
+async function lookNow(load: Load, random: Random): Promise<void> {
+  await readBalance(load, pickNode(load, random), random.pick(load.site.customers));
 }
 
 /** What must never change once reported: a balance as of a past time, or a complete statement. */

@@ -112,7 +112,7 @@ export type ReportedStatement = {
   readonly lines: readonly ReportedLine[];
 };
 
-export type ReportedLine = {
+type ReportedLine = {
   readonly seq: bigint;
   readonly transactionId: string;
   readonly balanceAfterMinor: bigint;

@@ -12,8 +12,8 @@ const outboxText =
 export type ProgressWatch = { stop(): Promise<void> };
 
 /**
- * Looks at the outboxes of both services, and for what the daemons log about parts without progress.
- * While the database does not answer there are no samples.
+ * Looks at the outboxes of both services, and for what the daemons log about parts without
+ * progress. While the database does not answer there are no samples.
  */
 export function watchProgress({ dataDir, nodes }: FaultSite, record: RunRecord): ProgressWatch {
   const stopping = new AbortController();

@@ -9,7 +9,7 @@ const plan = (seed: string, count: number) =>
   planFaults({ seed, kinds: faultKinds, count, timing });
 
 describe('schedule of faults', () => {
-  it('the same seed gives the same faults, and a longer schedule begins with the shorter one', () => {
+  it('one seed gives the same faults, and a longer schedule begins with the shorter one', () => {
     expect(plan('a', 80)).toEqual(plan('a', 80));
     expect(plan('a', 200).slice(0, 80)).toEqual(plan('a', 80));
     expect(plan('b', 80)).not.toEqual(plan('a', 80));

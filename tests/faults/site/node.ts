@@ -22,7 +22,7 @@ export type Node = {
   log(): string;
 };
 
-/** Told of a daemon that ended by itself. */
+/** Called for a daemon that ended by itself. */
 export type OnEnd = (node: string, code: number | null, log: string) => void;
 
 export async function startNode(name: string, env: Environment, onEnd: OnEnd): Promise<Node> {

@@ -149,8 +149,8 @@ async function run(folder: string, settings: Settings): Promise<PostgresServer> 
 
 /**
  * Stops the server and its processes, lets them go on, or kills them: one that is stopped alone
- * leaves the others at work. The server itself is the first to stop and the last to go on: meanwhile
- * it starts no process, and the id of one that has ended stays its own.
+ * leaves the others at work. The server itself is the first to stop and the last to go on:
+ * meanwhile it starts no process, and the id of one that has ended stays its own.
  */
 export function signalServer(child: ChildProcess, signal: 'SIGSTOP' | 'SIGCONT' | 'SIGKILL'): void {
   const { pid } = child;

@@ -84,7 +84,7 @@ const accepted: readonly (readonly [userId: string, command: Command, atMs: numb
 ];
 
 /** The rows that these leave, in this order. */
-export function makeRows(
+function makeRows(
   of: readonly (readonly [userId: string, command: Command, atMs: number])[],
 ): FinalRows {
   const states = new Map(userIds.map((userId) => [userId, createState()]));

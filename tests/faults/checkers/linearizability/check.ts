@@ -1,6 +1,6 @@
-import { findOrder, type Found } from './linearizability/search.ts';
-import { listOperations } from './linearizability/operations.ts';
-import type { Checker, Violation } from './violation.ts';
+import { findOrder, type Found } from './search.ts';
+import { listOperations } from './operations.ts';
+import type { Checker, Violation } from '../violation.ts';
 
 /**
  * The calls on each wallet had their effects one after the other, each at one moment between its
@@ -21,6 +21,6 @@ function toViolation(walletId: string, { stuck }: Found): Violation {
   const { operation, seq } = stuck;
   const { text, startMs, endMs } = operation;
   const times = [startMs, endMs].map((ms) => (ms / 1_000).toFixed(3)).join(' to ');
-  const what = `no order has a place for ${text} (${times} s) after seq ${seq}`;
+  const what = `no order explains ${text} (${times} s) after seq ${seq}`;
   return { checker, walletId, seq: BigInt(seq), what };
 }
