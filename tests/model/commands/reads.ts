@@ -25,8 +25,8 @@ export const readBalance = (place: Place): Command => ({
 });
 
 /**
- * A wallet that was never opened has no watermark: a clock that steps back changes what was reported
- * of it (decision 21). Of such a wallet nothing is asked twice.
+ * A wallet that was never opened has no watermark: a clock that steps back changes what was
+ * reported of it (decision 21). Of such a wallet nothing is asked twice.
  */
 export const isOpen = ({ seq }: Model['wallets'][Place]): boolean => seq > 0;
 
