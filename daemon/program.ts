@@ -7,6 +7,8 @@ import {
   type CommandLine,
   type WithConfig,
 } from './commands/command-line.ts';
+import { addBackup } from './commands/backup/backup.ts';
+import { addRestore } from './commands/backup/restore.ts';
 import { addConfigCommands } from './commands/config-check.ts';
 import { explainFailure } from './commands/explain-failure.ts';
 import type { HostRun } from './commands/host-run.ts';
@@ -77,6 +79,8 @@ export function addCommands(
   addUsersCommands(program, line);
   addWalletsCommands(program, line);
   addStatementsCommands(program, line);
+  addBackup(program, line);
+  addRestore(program, line);
 }
 
 /** The program with its settings, without commands. */
