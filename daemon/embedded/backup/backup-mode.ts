@@ -70,8 +70,7 @@ export async function withBackupMode<T>(
       return await work({
         ...{ postgres: facts.version, systemId: facts.system_id, segmentBytes },
         ...{ startLsn: lsn, firstSegment: segment, startedAt: facts.now },
-        findCurrentSegment: async () =>
-          (await ask<{ segment: string }>(currentQuery)).segment,
+        findCurrentSegment: async () => (await ask<{ segment: string }>(currentQuery)).segment,
         releaseBefore: async (name) => {
           await ask(advanceQuery, [slot, startOf(name, segmentBytes)]);
         },

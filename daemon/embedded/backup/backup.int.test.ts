@@ -143,11 +143,29 @@ describe('backup of a running server', () => {
 
 describe('places that a backup refuses', () => {
   it.each<[string, (out: string) => void, RegExp]>([
-    ['a folder with content', (out) => void mkdirSync(path.join(out, 'x'), { recursive: true }), /is not empty: it has "x"/],
+    [
+      'a folder with content',
+      (out) => void mkdirSync(path.join(out, 'x'), { recursive: true }),
+      /is not empty: it has "x"/,
+    ],
     ['a file', (out) => writeFileSync(out, 'mine'), /is there already/],
-    ['a link to an empty folder', (out) => { mkdirSync(`${out}-real`); symlinkSync(`${out}-real`, out); }, /is a link/],
+    [
+      'a link to an empty folder',
+      (out) => {
+        mkdirSync(`${out}-real`);
+        symlinkSync(`${out}-real`, out);
+      },
+      /is a link/,
+    ],
     ['a link to nothing', (out) => symlinkSync(`${out}-absent`, out), /is a link/],
-    ['a folder that others can write to', (out) => { mkdirSync(out); chmodSync(out, 0o777); }, /Other users can write/],
+    [
+      'a folder that others can write to',
+      (out) => {
+        mkdirSync(out);
+        chmodSync(out, 0o777);
+      },
+      /Other users can write/,
+    ],
   ])('a backup replaces nothing, and follows no link: %s', async (name, prepare, expected) => {
     const out = stage.place(name.replaceAll(' ', '-'));
     prepare(out);
@@ -160,7 +178,9 @@ describe('places that a backup refuses', () => {
   });
 
   it('a backup is not written into the data folder, and not below a folder that is absent', async () => {
-    expect(faultOf(await backUp(dataDir, path.join(dataDir, 'backup')))).toMatch(/data folder itself/);
+    expect(faultOf(await backUp(dataDir, path.join(dataDir, 'backup')))).toMatch(
+      /data folder itself/,
+    );
     const inCluster = path.join(dataDir, 'postgres', 'backup');
     expect(faultOf(await backUp(dataDir, inCluster))).toMatch(/data folder itself/);
     const absent = stage.place('absent/backup');

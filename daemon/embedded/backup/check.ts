@@ -83,7 +83,4 @@ function findDifference(folder: string, tree: Tree, manifest: Manifest): Failure
 }
 
 const refuse = (folder: string, name: string, what: string): Failure =>
-  fail(
-    `The backup ${folder} is not as it was made: ${JSON.stringify(name)} ${what}.`,
-    otherBackup,
-  );
+  fail(`The backup ${folder} is not as it was made: ${JSON.stringify(name)} ${what}.`, otherBackup);

@@ -54,19 +54,66 @@ const somePage = 'postgres/global/1262';
 
 describe('backups that a restore refuses', () => {
   it.each<[string, (backup: string) => void, RegExp]>([
-    ['a missing file', (b) => rmSync(path.join(b, somePage)), /"postgres\/global\/1262" is missing/],
-    ['an altered byte', (b) => alterByte(path.join(b, somePage)), /"postgres\/global\/1262" has been changed/],
-    ['an altered password', (b) => alterByte(path.join(b, 'embedded.json')), /"embedded.json" has been changed/],
-    ['a shorter file', (b) => truncateSync(path.join(b, somePage), 100), /"postgres\/global\/1262" has been changed/],
-    ['an additional file', (b) => writeFileSync(path.join(b, 'postgres/base/extra'), ''), /"postgres\/base\/extra" is not a part of it/],
-    ['an additional folder', (b) => void mkdirSync(path.join(b, 'postgres/pg_tblspc/x')), /"postgres\/pg_tblspc\/x" is not a part of it/],
-    ['a link', (b) => { rmSync(path.join(b, somePage)); symlinkSync('/etc/passwd', path.join(b, somePage)); }, /"postgres\/global\/1262" is neither a file nor a folder/],
+    [
+      'a missing file',
+      (b) => rmSync(path.join(b, somePage)),
+      /"postgres\/global\/1262" is missing/,
+    ],
+    [
+      'an altered byte',
+      (b) => alterByte(path.join(b, somePage)),
+      /"postgres\/global\/1262" has been changed/,
+    ],
+    [
+      'an altered password',
+      (b) => alterByte(path.join(b, 'embedded.json')),
+      /"embedded.json" has been changed/,
+    ],
+    [
+      'a shorter file',
+      (b) => truncateSync(path.join(b, somePage), 100),
+      /"postgres\/global\/1262" has been changed/,
+    ],
+    [
+      'an additional file',
+      (b) => writeFileSync(path.join(b, 'postgres/base/extra'), ''),
+      /"postgres\/base\/extra" is not a part of it/,
+    ],
+    [
+      'an additional folder',
+      (b) => void mkdirSync(path.join(b, 'postgres/pg_tblspc/x')),
+      /"postgres\/pg_tblspc\/x" is not a part of it/,
+    ],
+    [
+      'a link',
+      (b) => {
+        rmSync(path.join(b, somePage));
+        symlinkSync('/etc/passwd', path.join(b, somePage));
+      },
+      /"postgres\/global\/1262" is neither a file nor a folder/,
+    ],
     ['no manifest', (b) => rmSync(path.join(b, 'manifest.json')), /is no complete backup/],
-    ['an altered manifest', (b) => alterByte(path.join(b, 'manifest.json')), /manifest\.json has been changed/],
-    ['an empty manifest', (b) => truncateSync(path.join(b, 'manifest.json'), 0), /manifest\.json has been changed/],
+    [
+      'an altered manifest',
+      (b) => alterByte(path.join(b, 'manifest.json')),
+      /manifest\.json has been changed/,
+    ],
+    [
+      'an empty manifest',
+      (b) => truncateSync(path.join(b, 'manifest.json'), 0),
+      /manifest\.json has been changed/,
+    ],
     ['a newer format', (b) => reseal(b, { format: 2 }), /a format that this walletd does not know/],
-    ['a path that leads out', (b) => reseal(b, { folders: ['postgres', '../x'] }), /a format that this walletd does not know/],
-    ['another major version', (b) => reseal(b, { majorVersion: 17 }), /is of Postgres 17.*walletd 1\.2\.3/s],
+    [
+      'a path that leads out',
+      (b) => reseal(b, { folders: ['postgres', '../x'] }),
+      /a format that this walletd does not know/,
+    ],
+    [
+      'another major version',
+      (b) => reseal(b, { majorVersion: 17 }),
+      /is of Postgres 17.*walletd 1\.2\.3/s,
+    ],
     ['another platform', (b) => reseal(b, { platform: 'sunos-sparc' }), /made on sunos-sparc/],
   ])('a restore refuses a backup with %s, and writes nothing', async (_name, damage, expected) => {
     const backup = copyBackup();
@@ -79,7 +126,9 @@ describe('backups that a restore refuses', () => {
 
   it('a backup that does not exist, and a file in its place, are refused', async () => {
     const place = stage.place('of-nothing');
-    expect(faultOf(await restore(stage.place('absent'), place))).toMatch(/There is no backup .*absent/);
+    expect(faultOf(await restore(stage.place('absent'), place))).toMatch(
+      /There is no backup .*absent/,
+    );
     const file = stage.place('file');
     writeFileSync(file, '');
     expect(faultOf(await restore(file, place))).toMatch(/is not a folder/);
@@ -101,10 +150,14 @@ describe('places that a restore refuses', () => {
     expect(readdirSync(other)).toEqual(['notes.txt']);
   });
 
-  it('what an interrupted restore has left is replaced by the next, and no start uses it', async () => {
+  it('what a killed restore has left is used by no start, and by no other restore', async () => {
     const place = stage.place('again');
-    mkdirSync(path.join(place, 'restore.tmp-0a1b2c3d', 'postgres'), { recursive: true });
-    await expect(stage.start(place)).rejects.toThrow(/walletd did not create.*restore\.tmp-0a1b2c3d/);
+    const left = path.join(place, 'restore.tmp-0a1b2c3d');
+    mkdirSync(path.join(left, 'postgres'), { recursive: true });
+    const refused = /is not empty, and walletd did not create.*restore\.tmp-0a1b2c3d/;
+    await expect(stage.start(place)).rejects.toThrow(refused);
+    expect(faultOf(await restore(original, place))).toMatch(/it has "restore\.tmp-0a1b2c3d"/);
+    rmSync(left, { recursive: true });
     need(await restore(original, place));
     expect(readdirSync(place).sort()).toEqual(['embedded.json', 'postgres']);
     const restored = await stage.start(place);

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { quoteForShell } from '../../../core/shell-word.ts';
 import { acquireFileLock } from '../../../lib/file-lock.ts';
 import { removeTree, syncFolder } from '../../../lib/files.ts';
-import { fail, succeed, type Failure, type Outcome } from '../../fault.ts';
+import { fail, type Failure, type Outcome } from '../../fault.ts';
 import { locatePackage } from '../binaries.ts';
 import { exists, inspectDataDir, openDataDir, type DataPaths } from '../data-dir.ts';
 import { type RunAs } from '../run.ts';
@@ -67,11 +67,11 @@ async function findTargetFault(dataDir: string, uid: number): Promise<Failure | 
   return found.ok ? undefined : found;
 }
 
-/** What is in the data folder, but for what an interrupted restore and its lock have left. */
+/** What is in the data folder, but for what a file system and a lock have in it. */
 async function listContent(dataDir: string): Promise<readonly string[]> {
   if (!(await exists(dataDir))) return [];
   const names = await readdir(dataDir);
-  return names.filter((name) => !/^(lost\+found|walletd\.lock.*|restore\.tmp-.*)$/.test(name));
+  return names.filter((name) => !/^(lost\+found|walletd\.lock.*)$/.test(name));
 }
 
 async function refuseContent(dataDir: string): Promise<Failure> {
@@ -120,9 +120,6 @@ async function fillDataDir(
   const temp = path.join(root, `restore.tmp-${randomBytes(4).toString('hex')}`);
   try {
     if ((await listContent(root)).length > 0) return await refuseContent(root);
-    for (const name of await readdir(root)) {
-      if (name.startsWith('restore.tmp-')) await removeTree(path.join(root, name));
-    }
     await mkdir(temp, { mode: 0o700 });
     const failure = await copyBack(options, backup, temp);
     return failure ?? (await moveIntoPlace(paths, backup.manifest, temp));

@@ -66,9 +66,7 @@ const leftOutFiles =
  */
 export function isLeftOutOfCluster(at: string): boolean {
   const name = path.posix.basename(at);
-  return (
-    emptied.test(at) || leftOutFiles.test(at) || /^(pgsql_tmp|pg_internal\.init)/.test(name)
-  );
+  return emptied.test(at) || leftOutFiles.test(at) || /^(pgsql_tmp|pg_internal\.init)/.test(name);
 }
 
 /**
