@@ -1,4 +1,11 @@
-import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 
 import pg from 'pg';
@@ -29,8 +36,7 @@ afterAll(async () => {
   await world.dispose();
 });
 
-const backUp = (name: string) =>
-  world.walletd(['backup', '--out', join(place, name), '--json']);
+const backUp = (name: string) => world.walletd(['backup', '--out', join(place, name), '--json']);
 
 type Slot = { slot_name: string };
 
@@ -118,7 +124,10 @@ describe('backup under load', () => {
 
   it('Ctrl-C ends a backup with 130 and leaves nothing; SIGTERM likewise', async () => {
     const env = { PATH: process.env['PATH'] ?? '', WALLETD_DATA_DIR: world.dataDir };
-    for (const [signal, code] of [['SIGINT', 130], ['SIGTERM', 143]] as const) {
+    for (const [signal, code] of [
+      ['SIGINT', 130],
+      ['SIGTERM', 143],
+    ] as const) {
       const out = join(place, signal);
       const running = runProcess(['backup', '--out', out], env);
       await waitUntil('files are copied', () => Promise.resolve(existsSync(join(out, 'postgres'))));
@@ -167,25 +176,38 @@ describe('backup and restore on the host', () => {
     );
   });
 
-  it('databases of one’s own are refused with the way to back them up', async () => {
+  it('databases of one’s own are refused, with the way to back them up', async () => {
     const own = ['--wallet-database-url', 'postgres://w@127.0.0.1/wallet'];
-    const services = [...own, '--walletd-services', 'wallet'];
+    const out = join(place, 'own');
     for (const words of [
-      ['backup', '--out', join(place, 'own')],
+      ['backup', '--out', out],
       ['restore', '--from', join(place, 'stopped')],
     ]) {
-      const refused = await world.walletd([...words, ...services]);
-      expect(refused.code).not.toBe(0);
-      expect(existsSync(join(place, 'own'))).toBe(false);
+      const refused = await world.walletd([...words, ...own, '--services', 'wallet']);
+      expectExplained(refused, 1, /databases of your own, and `walletd (backup|restore)` is for/);
+      expect(refused.stderr).toMatch(/^hint: use pg_basebackup \(docs\/operations\.md/m);
     }
+    expect(existsSync(out)).toBe(false);
   });
 
-  it.runIf(isRoot)('another user than that of the data folder is refused', () => {
-    const file = join(world.folder, 'probe');
-    writeFileSync(file, '');
-    chownSync(file, 65_534, 65_534);
-    expect(readdirSync(world.folder)).toContain('probe');
-  });
+  it.runIf(isRoot)(
+    'the data folder of another user is neither backed up nor restored',
+    async () => {
+      const dataDir = join(world.folder, 'of-another');
+      mkdirSync(dataDir);
+      chownSync(dataDir, 65_534, 65_534);
+      const out = join(place, 'another');
+      for (const words of [
+        ['backup', '--out', out],
+        ['restore', '--from', join(place, 'stopped')],
+      ]) {
+        const refused = await world.walletd([...words, '--data-dir', dataDir]);
+        expectExplained(refused, 1, /belongs to the user with id 65534, but walletd runs as/);
+      }
+      expect(existsSync(out)).toBe(false);
+      expect(readdirSync(dataDir)).toEqual([]);
+    },
+  );
 });
 
 afterAll(async () => {

@@ -24,6 +24,12 @@ export type PostgresServer = {
   query<Row extends pg.QueryResultRow>(text: string): Promise<Row[]>;
   /** A streaming standby of this one. */
   startStandby(settings?: Settings): Promise<PostgresServer>;
+  /** Runs a program of the package (`pg_dump`) as the superuser, on this server. */
+  runTool(program: string, args: readonly string[]): void;
+  /** A server on a base backup (`runTool('pg_basebackup')`) and the WAL that was archived. */
+  startRecovered(backup: string, settings: Settings): Promise<PostgresServer>;
+  /** Ends its processes with SIGKILL, as a power cut does. */
+  kill(): Promise<void>;
   freeze(): void;
   thaw(): void;
   stop(): Promise<void>;
@@ -138,6 +144,23 @@ async function run(folder: string, settings: Settings): Promise<PostgresServer> 
       execFileSync(bin('pg_basebackup'), [...from, '-R', '--checkpoint=fast', '--no-sync'], flags);
       return run(other, more);
     },
+    runTool: (program, args) => {
+      const env = { ...process.env, PGHOST: folder, PGPORT: String(port), PGUSER: 'super' };
+      execFileSync(bin(program), args, { ...findRunAs(), cwd: folder, env, stdio: 'pipe' });
+    },
+    startRecovered: async (backup, more) => {
+      const other = await makeServerFolder();
+      const flags = { ...findRunAs(), cwd: other };
+      execFileSync('cp', ['-r', '--preserve=mode', backup, join(other, 'data')], flags);
+      execFileSync('touch', [join(other, 'data', 'recovery.signal')], flags);
+      return run(other, more);
+    },
+    kill: async () => {
+      signalAll(child, 'SIGSTOP');
+      const ended = new Promise((resolve) => child.once('exit', resolve));
+      signalAll(child, 'SIGKILL');
+      await ended;
+    },
     freeze: () => signalAll(child, 'SIGSTOP'),
     thaw: () => signalAll(child, 'SIGCONT'),
     stop: async () => {
@@ -152,13 +175,13 @@ async function run(folder: string, settings: Settings): Promise<PostgresServer> 
  * others at work. The server itself is the first to stop and the last to go on: meanwhile it starts
  * no process, and the id of one that has ended stays its own.
  */
-function signalAll(child: ChildProcess, signal: 'SIGSTOP' | 'SIGCONT'): void {
+function signalAll(child: ChildProcess, signal: 'SIGSTOP' | 'SIGCONT' | 'SIGKILL'): void {
   const { pid } = child;
   if (pid === undefined) return;
   if (signal === 'SIGSTOP') process.kill(pid, signal);
   const found = execFileSync('ps', ['-o', 'pid=', '--ppid', String(pid)], { encoding: 'utf8' });
   for (const line of found.trim().split('\n')) process.kill(Number(line), signal);
-  if (signal === 'SIGCONT') process.kill(pid, signal);
+  if (signal !== 'SIGSTOP') process.kill(pid, signal);
 }
 
 export async function waitUntil(probe: () => Promise<unknown>, child: ChildProcess): Promise<void> {
