@@ -52,11 +52,17 @@ export async function withBackupMode<T>(
     access,
     'postgres',
     async (client) => {
+      // Between two queries the server says only here why it ended the connection.
+      let lost: Error | undefined;
+      client.on('error', (err) => (lost ??= err));
       const ask = async <Row extends Record<string, unknown>>(
         text: string,
         values: unknown[] = [],
       ): Promise<Row> => {
-        const { rows } = await untilAborted(signal, client.query<Row>(text, values));
+        const asking = client.query<Row>(text, values).catch((err: unknown) => {
+          throw lost ?? err;
+        });
+        const { rows } = await untilAborted(signal, asking);
         const [row] = rows;
         if (row === undefined) throw new Error('Postgres answered nothing');
         return row;
@@ -103,6 +109,10 @@ const currentQuery = 'SELECT pg_walfile_name(pg_current_wal_lsn()) AS segment';
 
 const advanceQuery = 'SELECT pg_replication_slot_advance($1, $2::pg_lsn)';
 
-/** The server writes the end of the backup to WAL, and completes that segment. */
-const stopQuery = `SELECT lsn::text AS lsn, pg_walfile_name(lsn) AS segment, labelfile, spcmapfile
+/**
+ * The server writes the end of the backup to WAL, and completes that segment: the one with the byte
+ * before the position. At the end of a segment the position itself is in the next.
+ */
+const stopQuery = `SELECT lsn::text AS lsn, pg_walfile_name(lsn - 1) AS segment,
+    labelfile, spcmapfile
   FROM pg_backup_stop(false)`;

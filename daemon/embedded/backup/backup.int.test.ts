@@ -8,6 +8,8 @@ import { readUrls } from '../../../tests/support/ledger/ledger.ts';
 import { startEmbedded, type Embedded } from '../index.ts';
 import { isRoot, query } from '../test-support.ts';
 import { createLog } from '../../platform/log.ts';
+import { withBackupMode } from './backup-mode.ts';
+import { explainBackupError } from './explain.ts';
 import { backUp, faultOf, need, openStage, restore, type Stage } from './test-support.ts';
 
 let stage: Stage;
@@ -224,6 +226,32 @@ describe('files that are not backed up', () => {
       rmSync(file);
     }
   });
+});
+
+it('a backup that hangs is ended before the WAL that it keeps fills the disk', async () => {
+  const place = stage.place('hanging');
+  const extraSettings = { max_slot_wal_keep_size: '48MB', min_wal_size: '32MB' };
+  const log = createLog('silent');
+  const other = need(await startEmbedded({ dataDir: place, log, extraSettings }));
+  const { socketDir, admin } = await readUrls(place);
+  const password = new URL(admin('postgres')).password;
+  const url = other.databases.wallet.ownerUrl;
+  await query(url, 'CREATE TABLE filler (n int)');
+  const { signal } = new AbortController();
+  const hanging = withBackupMode({ socketDir, password }, signal, async (mode) => {
+    for (let n = 0; n < 8; n += 1) {
+      await query(url, 'INSERT INTO filler VALUES (1)');
+      await query(admin('postgres'), 'SELECT pg_switch_wal()');
+    }
+    await query(admin('postgres'), 'CHECKPOINT');
+    await mode.stop();
+  });
+  const failure = await hanging.catch((err: unknown) => err);
+  const explained = explainBackupError(failure, 'The backup failed');
+  expect(explained?.fault.fault).toMatch(/^The backup failed: Postgres: .*terminat/);
+  expect(await query(url, 'SELECT count(*)::int AS n FROM filler')).toEqual([{ n: 8 }]);
+  expect(await query(admin('postgres'), 'SELECT 1 FROM pg_replication_slots')).toEqual([]);
+  await other.stop();
 });
 
 it('a server that is stopped ends a backup with an error, and nothing is left', async () => {
