@@ -75,4 +75,4 @@ export function isLeftOutOfCluster(at: string): boolean {
  */
 export const isLeftOutOfDataDir = (name: string): boolean =>
   /^(postgres|walletd\.lock.*|postgres\.(log(\.1)?|init-.*)|bin-.*|restore\.tmp-.*)$/.test(name) ||
-  /^(\..*|lost\+found|manifest\.json|signing-key\.pem\.[0-9a-f]{12})$/.test(name);
+  /^(\..*|lost\+found|manifest\.json|.*\.pem\.[0-9a-f]{12})$/.test(name);
