@@ -3,7 +3,14 @@ import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { canonicalMetadata, chainHash, genesisHash, type ChainedFields } from './chain.ts';
+import {
+  canonicalMetadata,
+  chainHash,
+  contentDigest,
+  genesisHash,
+  linkHash,
+  type ChainedFields,
+} from './chain.ts';
 
 const userId = '6f1c3f3e-0000-4000-8000-000000000001';
 const walletId = '11111111-2222-5333-8444-555555555555';
@@ -30,15 +37,23 @@ const hex = (previous: string, change: Partial<ChainedFields> = {}): string =>
 describe('hash layout', () => {
   it('the genesis hash and the chain hash of fixed fields never change', () => {
     expect(genesis).toBe('c1fbc051c8eb504c595ef0d70a7555ed77c235b9b76d07f0c943313f9a80a547');
-    expect(hex(genesis)).toBe('39e33bc79d71f0115d9e8428e19287bc995477c6b5f1e514b222395f4908f47e');
+    expect(hex(genesis)).toBe('0ff1c5bb4636a779b40c10eb28b2f43412fd7408190e3c0dce941cb4459bd065');
   });
 
-  it('the chain hash covers version, previous hash and each field behind its byte length', () => {
+  it('the chain hash covers version, previous hash and the digest of the content', () => {
     const text =
       `36:${fields.id};1:7;8:purchase;5:-1234;4:8766;14:merchant:Café;-;4:grpc;36:${userId};` +
       `11:Lunch; 2:ab;26:[["a","b"],["order","42"]];13:${fields.occurredAtMs};`;
-    const expected = createHash('sha256').update(Buffer.of(1)).update(genesis, 'hex').update(text);
-    expect(hex(genesis)).toBe(expected.digest('hex'));
+    const digestOf = (...parts: (Buffer | string)[]) => {
+      const sha = createHash('sha256').update(Buffer.of(1));
+      for (const part of parts) sha.update(part);
+      return sha.digest();
+    };
+    const content = digestOf(text);
+    const expected = digestOf(Buffer.from(genesis, 'hex'), content);
+    expect(contentDigest(fields)).toBe(content.toString('hex'));
+    expect(hex(genesis)).toBe(expected.toString('hex'));
+    expect(linkHash(genesis, contentDigest(fields))).toBe(expected.toString('hex'));
   });
 });
 
@@ -156,4 +171,11 @@ describe('metadata', () => {
   it('canonical metadata separates keys from values', () => {
     expect(canonicalMetadata({ a: 'b', c: 'd' })).not.toBe(canonicalMetadata({ a: 'b,c', d: '' }));
   });
+});
+
+it('a hash before that was cut does not leave the rest of another one in the link', () => {
+  const content = contentDigest(fields);
+  const expected = linkHash('ab'.padEnd(64, '0'), content);
+  linkHash('f'.repeat(64), content);
+  expect(linkHash('ab', content)).toBe(expected);
 });

@@ -1,9 +1,9 @@
 import { hash } from 'node:crypto';
 
-import { createScratch, maxBytesPerUnit, writeHex, writeText } from './bytes.ts';
+import { copyBytes, createScratch, maxBytesPerUnit, writeHex, writeText } from './bytes.ts';
 import type { Operation } from './operations.ts';
 
-/** Version of the layout below; the first byte that is hashed. */
+/** Version of the layout below; the first byte of whatever is hashed. */
 export const chainVersion = 1;
 
 /** What a transaction's hash covers, besides the hash before it. */
@@ -27,30 +27,50 @@ export type ChainedFields = {
  * What the chain of a wallet starts from: SHA-256 (64 hex digits) over who the wallet belongs to.
  */
 export function genesisHash(walletId: string, userId: string, currency: string): string {
-  return sha256('', ['genesis', walletId, userId, currency]);
+  return digestOf(['genesis', walletId, userId, currency], 'hex');
 }
 
 /**
- * SHA-256 (64 hex digits) over the version, the 32 bytes of the hash before, and each field behind
- * its length in bytes, so that no two different transactions have the same bytes. An absent field
- * differs from an empty one. `statement-format/rows.ts` writes the same bytes from rows.
+ * The hash of a transaction that follows the hash `previous` (64 hex digits each). It covers the
+ * fields by their digest only, so that a chain can be checked without what is in it.
  */
 export function chainHash(previous: string, fields: ChainedFields): string {
-  return sha256(previous, [
-    fields.id,
-    fields.seq.toString(),
-    fields.operation,
-    fields.amountMinor.toString(),
-    fields.balanceAfterMinor.toString(),
-    fields.contraAccount,
-    fields.parentId,
-    fields.source,
-    fields.actor,
-    fields.description,
-    canonicalMetadata(fields.metadata),
-    fields.occurredAtMs.toString(),
-  ]);
+  const content = digestOf(listFields(fields), 'binary');
+  writePrevious(previous);
+  return hashLink(content, 'hex');
 }
+
+/**
+ * SHA-256 (64 hex digits) over the version, and each field behind its length in bytes, so that no
+ * two different transactions have the same bytes. An absent field differs from an empty one.
+ * `statement-format/rows.ts` writes the same bytes from rows.
+ */
+export const contentDigest = (fields: ChainedFields): string => digestOf(listFields(fields), 'hex');
+
+/**
+ * SHA-256 over the version, the 32 bytes of the hash before, and the 32 bytes of the digest of the
+ * content; all three have 64 hex digits.
+ */
+export function linkHash(previous: string, content: string): string {
+  writePrevious(previous);
+  writeHex(link, content, 1 + digestBytes);
+  return hash('sha256', link, 'hex');
+}
+
+const listFields = (fields: ChainedFields): readonly (string | undefined)[] => [
+  fields.id,
+  fields.seq.toString(),
+  fields.operation,
+  fields.amountMinor.toString(),
+  fields.balanceAfterMinor.toString(),
+  fields.contraAccount,
+  fields.parentId,
+  fields.source,
+  fields.actor,
+  fields.description,
+  canonicalMetadata(fields.metadata),
+  fields.occurredAtMs.toString(),
+];
 
 /** Keys in code-unit order, so that the same metadata has one text only; undefined if empty. */
 export function canonicalMetadata(metadata: Readonly<Record<string, string>>): string | undefined {
@@ -70,20 +90,43 @@ export function parseMetadata(text: string): Readonly<Record<string, string>> {
   }
 }
 
+const digestBytes = 32;
+/** Version, the hash before, content: the same room for each link. */
+const link = Buffer.alloc(1 + 2 * digestBytes, chainVersion);
+
+function writePrevious(previous: string): void {
+  // A hash that was cut in the database must not leave a rest of the link before.
+  if (previous.length !== 2 * digestBytes) link.fill(0, 1);
+  writeHex(link, previous.slice(0, 2 * digestBytes), 1);
+}
+
+/** `content` has a character for each byte, which takes less time to write than two digits. */
+function hashLink(content: string, encoding: 'hex' | 'binary'): string {
+  for (let i = 0; i < digestBytes; i += 1) link[1 + digestBytes + i] = content.charCodeAt(i);
+  return hash('sha256', link, encoding);
+}
+
+/**
+ * `linkHash` with the hash before at `at`, and a character for each byte of the content's digest
+ * and of the answer.
+ */
+export function linkBytes(bytes: Buffer, at: number, content: string): string {
+  copyBytes(bytes, at, at + digestBytes, link, 1);
+  return hashLink(content, 'binary');
+}
+
 const scratch = createScratch(32 * 1024);
 /** A field's length in digits, and what is around it. */
 const maxBytesAround = 12;
 
-function sha256(previous: string, fields: readonly (string | undefined)[]): string {
-  const start = 1 + previous.length / 2;
-  let most = start;
+function digestOf(fields: readonly (string | undefined)[], encoding: 'hex' | 'binary'): string {
+  let most = 1;
   for (const field of fields) most += maxBytesAround + maxBytesPerUnit * (field?.length ?? 0);
   const bytes = scratch.take(most);
   bytes[0] = chainVersion;
-  writeHex(bytes, previous, 1);
-  let end = start;
+  let end = 1;
   for (const field of fields) end = writeField(bytes, field, end);
-  return hash('sha256', scratch.upTo(bytes, end), 'hex');
+  return hash('sha256', scratch.upTo(bytes, end), encoding);
 }
 
 const prefixes = Array.from({ length: 256 }, (_, length) => `${length}:`);

@@ -16,6 +16,7 @@ import { addMigrate } from './commands/migrate.ts';
 import { printLine, writeStdout } from './commands/print.ts';
 import { runDaemon } from './commands/start.ts';
 import { addStatementsCommands } from './commands/statements.ts';
+import { addVerify } from './commands/verify/index.ts';
 import { explainUsage } from './commands/usage.ts';
 import { addUsersCommands } from './commands/users.ts';
 import { addWalletsCommands } from './commands/wallets-accept-clock-ahead.ts';
@@ -81,6 +82,7 @@ export function addCommands(
   addStatementsCommands(program, line);
   addBackup(program, line);
   addRestore(program, line);
+  addVerify(program, line);
 }
 
 /** The program with its settings, without commands. */

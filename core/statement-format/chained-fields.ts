@@ -15,7 +15,7 @@ const epochMs = 946_684_800_000;
 
 /**
  * Fields of a row in the binary format of COPY, and the bytes that are hashed of them. Each of the
- * functions below takes the next field, and writes it as the layout of `chainHash` says.
+ * functions below takes the next field, and writes it as the layout of `contentDigest` says.
  */
 export type Cursor = {
   /** The next field begins at `from`, the row ends at `end`. */
@@ -176,12 +176,12 @@ export function readInt16(bytes: Buffer, at: number): number {
   return (((bytes[at] ?? 0) << 24) >> 16) | (bytes[at + 1] ?? 0);
 }
 
-function readInt32(bytes: Buffer, at: number): number {
+export function readInt32(bytes: Buffer, at: number): number {
   const high = ((bytes[at] ?? 0) << 24) | ((bytes[at + 1] ?? 0) << 16);
   return high | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0);
 }
 
 /** Exact up to 2^53. */
-function readInt64(bytes: Buffer, at: number): number {
+export function readInt64(bytes: Buffer, at: number): number {
   return readInt32(bytes, at) * twoTo32 + (readInt32(bytes, at + 4) >>> 0);
 }

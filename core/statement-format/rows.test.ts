@@ -99,6 +99,8 @@ describe('row reader', () => {
       read(copied, 0, copied.length);
       expect(hasDigest(row.source, row.hashAt, '\0'.repeat(32))).toBe(false);
       expect(hasDigest(row.source, row.previousHashAt, '\0'.repeat(32))).toBe(false);
+      expect(hasDigest(row.source, row.hashAt, hashOf(row))).toBe(false);
+      expect(hashOf(row)).toBe('');
     }
   });
 

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 
-import { copyBytes, createScratch } from '../bytes.ts';
-import { chainVersion } from '../chain.ts';
+import { createScratch } from '../bytes.ts';
+import { chainVersion, linkBytes } from '../chain.ts';
 import { operationOfCode, operations, operationTable } from '../operations.ts';
 import * as fields from './chained-fields.ts';
 import { failRow, hashBytes, type Cursor } from './chained-fields.ts';
@@ -28,8 +28,8 @@ for (const operation of operations) {
 
 /**
  * Reads rows of `chainedColumns` in the binary format of COPY (the number of fields, and each
- * behind its length) into `row`, with the bytes that `chainHash` hashes of the same line. `read`
- * throws where it is no such row. What it gave is overwritten by the next.
+ * behind its length) into `row`, with the bytes that `contentDigest` hashes of the same line.
+ * `read` throws where it is no such row. What it gave is overwritten by the next.
  */
 export function createRowReader() {
   const scratch = createScratch(scratchBytes);
@@ -56,14 +56,11 @@ export function createRowReader() {
   return { row, read };
 }
 
-/** Writes what the hash covers, and takes down where the parts lie. */
+/** Writes what the digest covers, and takes down where the parts lie. */
 function readChained(cursor: Cursor, row: FileRow): void {
-  const { bytes, into } = cursor;
-  into[0] = chainVersion;
+  cursor.into[0] = chainVersion;
+  cursor.at = 1;
   row.previousHashAt = fields.skipHash(cursor);
-  const { previousHashAt } = row;
-  cursor.at =
-    previousHashAt < 0 ? 1 : copyBytes(bytes, previousHashAt, previousHashAt + hashBytes, into, 1);
   fields.writeUuid(cursor);
   row.idAt = cursor.valueAt;
   row.seq = fields.writeLong(cursor);
@@ -97,8 +94,11 @@ function createRow(): FileRow {
   };
 }
 
-/** SHA-256 of what a row's hash covers, a character for each byte. */
-export const hashOf = ({ bytes }: FileRow): string => hash('sha256', bytes, 'binary');
+/** The hash that a row should have, a character for each byte; none without a hash before it. */
+export const hashOf = (row: FileRow): string =>
+  row.previousHashAt < 0
+    ? ''
+    : linkBytes(row.source, row.previousHashAt, hash('sha256', row.bytes, 'binary'));
 
 /** Whether the 32 bytes at `at` are these; false for -1. */
 export function hasDigest(bytes: Buffer, at: number, digest: string): boolean {

@@ -30,6 +30,8 @@ import { createKnownUsers, findByWallets, type FindUsers } from './requests/user
 
 export { acceptClockAheadOnHost, type AheadRequest, type AheadWallet } from './host.ts';
 export { streamLedger } from './rpc/ledger-stream.ts';
+export { findUnsent, keyOf as keyOfPlace } from './verify/outbox.ts';
+export { countPendingMessages, verifyLedger, type VerifyPart } from './verify/pass.ts';
 
 export type WalletOptions = {
   readonly db: Db;

@@ -32,8 +32,11 @@ export type Db = {
   tx<T>(work: (tx: Tx, sendCommit: SendCommit) => Promise<T>): Promise<T>;
   /** As `tx`, and rolled back at its end: for what must wait for others and leave nothing. */
   undone<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
-  /** Read-only, all statements on one snapshot. */
-  snapshot<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
+  /**
+   * Read-only, all statements on one snapshot: on the one with this
+   * id, which another open transaction has exported, or on a new one.
+   */
+  snapshot<T>(work: (tx: Tx) => Promise<T>, id?: string): Promise<T>;
   /** Without a transaction: each statement sees what is committed when it starts. */
   read<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
   close(): Promise<void>;
@@ -92,7 +95,7 @@ export function createDb(options: DbOptions): Db {
       const { commitTimeoutMs = queryTimeoutMs } = options;
       return withClient((c, use) => runTransaction(c, use, commitTimeoutMs, work));
     },
-    snapshot: (work) => withClient((c, use) => runSnapshot(c, use, work)),
+    snapshot: (work, id) => withClient((c, use) => runSnapshot(c, use, work, id)),
     undone: (work) =>
       withClient(async (c) => {
         await driven(c.query('BEGIN ISOLATION LEVEL READ COMMITTED'));
@@ -155,4 +158,27 @@ export async function readClock(tx: Tx): Promise<number> {
   const [row] = await tx.query<{ now: number }>(clockSql);
   if (!row) throw new Error('the database gave no time');
   return row.now;
+}
+
+const exportSql = sql('snapshot_export', 'SELECT pg_export_snapshot() AS id');
+
+/** A name for the snapshot of this transaction, which others can work on while it is open. */
+async function exportSnapshot(tx: Tx): Promise<string> {
+  const [row] = await tx.query<{ id: string }>(exportSql);
+  if (!row) throw new Error('the database gave no snapshot');
+  return row.id;
+}
+
+/** Read-only transactions side by side, `count` of them, all on one snapshot. */
+export function withSnapshots<T>(
+  db: Db,
+  count: number,
+  work: (txs: readonly Tx[]) => Promise<T>,
+): Promise<T> {
+  return db.snapshot(async (first) => {
+    const id = await exportSnapshot(first);
+    const open = (txs: readonly Tx[]): Promise<T> =>
+      txs.length >= count ? work(txs) : db.snapshot((tx) => open([...txs, tx]), id);
+    return open([first]);
+  });
 }

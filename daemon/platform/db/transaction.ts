@@ -83,8 +83,11 @@ export async function runSnapshot<T>(
   client: pg.PoolClient,
   use: Use,
   work: (tx: Tx) => Promise<T>,
+  id?: string,
 ): Promise<T> {
-  const session = begin(client, use, 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+  if (id !== undefined && !/^[0-9A-F-]+$/i.test(id)) throw new Error('not the id of a snapshot');
+  const shared = id === undefined ? '' : `; SET TRANSACTION SNAPSHOT '${id}'`;
+  const session = begin(client, use, `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY${shared}`);
   const result = await runWork(session, work);
   await driven(client.query('COMMIT'));
   return result;

@@ -28,7 +28,7 @@ it('the expected genesis hash of a wallet is the literal vector', () => {
 });
 
 it('the expected hash of a purchase is the literal vector', () => {
-  const expected = '39e33bc79d71f0115d9e8428e19287bc995477c6b5f1e514b222395f4908f47e';
+  const expected = '0ff1c5bb4636a779b40c10eb28b2f43412fd7408190e3c0dce941cb4459bd065';
   expect(expectedHash(genesis, purchase)).toBe(expected);
 });
 
@@ -42,7 +42,9 @@ it.each([
   const bytes =
     `36:${purchase.id};1:7;${name.length}:${name};5:-1234;4:8766;14:merchant:Café;-;` +
     `7:message;36:${userId};-;-;13:1795348800123;`;
-  const expected = createHash('sha256').update('\u0001').update(genesis, 'hex').update(bytes);
+  const content = createHash('sha256').update(`\u0001${bytes}`).digest();
+  const link = Buffer.concat([Buffer.of(1), Buffer.from(genesis, 'hex'), content]);
+  const expected = createHash('sha256').update(link);
   const row = { ...purchase, operation: code, source: 2, description: null, metadata: null };
   expect(expectedHash(genesis, row)).toBe(expected.digest('hex'));
 });

@@ -2,9 +2,10 @@
  * The hash chain of a wallet and the stored codes of the ledger, written from their layout and not
  * from the product's code, so that checks of a ledger do not repeat its mistakes.
  *
- * A hash is SHA-256 over: the byte 1 (version of the layout); the 32 bytes of the hash before (none
- * for the genesis hash); and each field as `<length in bytes of its UTF-8>:<field>;`, or as `-;` if
- * it is absent.
+ * A digest of fields is SHA-256 over: the byte 1 (version of the layout); and each field as
+ * `<length in bytes of its UTF-8>:<field>;`, or as `-;` if it is absent. The genesis hash is such a
+ * digest. The hash of a transaction is SHA-256 over: the byte 1; the 32 bytes of the hash before; and
+ * the 32 bytes of the digest of its fields.
  *
  * - Fields of the genesis hash: `genesis`, wallet id, user id, currency.
  * - Fields of a transaction: id, seq, operation, signed amount, balance after, contra account,
@@ -40,34 +41,41 @@ export type LedgerRow = {
 
 /** The hash that the first transaction of a wallet follows. */
 export const expectedGenesis = (walletId: string, userId: string, currency: string): string =>
-  digest('', ['genesis', walletId, userId, currency]);
+  digest(['genesis', walletId, userId, currency]);
 
 /** The hash of a row that follows a hash. */
 export const expectedHash = (previous: string, row: LedgerRow): string =>
-  digest(previous, [
-    row.id,
-    row.seq,
-    operationNames[row.operation] ?? `unknown operation ${row.operation}`,
-    row.amount,
-    row.balance_after,
-    row.contra_account,
-    row.parent_id,
-    sourceNames[row.source] ?? `unknown source ${row.source}`,
-    row.actor,
-    row.description,
-    metadataText(row.metadata ?? {}),
-    row.at_ms,
-  ]);
+  link(
+    previous,
+    digest([
+      row.id,
+      row.seq,
+      operationNames[row.operation] ?? `unknown operation ${row.operation}`,
+      row.amount,
+      row.balance_after,
+      row.contra_account,
+      row.parent_id,
+      sourceNames[row.source] ?? `unknown source ${row.source}`,
+      row.actor,
+      row.description,
+      metadataText(row.metadata ?? {}),
+      row.at_ms,
+    ]),
+  );
 
 function metadataText(metadata: Readonly<Record<string, string>>): string | null {
   const pairs = Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1));
   return pairs.length === 0 ? null : JSON.stringify(pairs);
 }
 
-function digest(previous: string, fields: readonly (string | null)[]): string {
+function digest(fields: readonly (string | null)[]): string {
   const text = fields.map((field) =>
     field === null ? '-;' : `${Buffer.byteLength(field)}:${field};`,
   );
+  return createHash('sha256').update(Buffer.of(1)).update(text.join('')).digest('hex');
+}
+
+function link(previous: string, content: string): string {
   const hash = createHash('sha256').update(Buffer.of(1)).update(previous, 'hex');
-  return hash.update(text.join('')).digest('hex');
+  return hash.update(content, 'hex').digest('hex');
 }

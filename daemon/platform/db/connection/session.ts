@@ -13,9 +13,16 @@ const resultSettings: SessionSettings = {
   bytea_output: 'hex',
 };
 
-/** As the server writes a time-out of less than a minute. */
-export const formatDuration = (ms: number): string =>
-  ms % 1_000 === 0 ? `${ms / 1_000}s` : `${ms}ms`;
+/** As the server writes a time-out. */
+export function formatDuration(ms: number): string {
+  const units = [
+    [3_600_000, 'h'],
+    [60_000, 'min'],
+    [1_000, 's'],
+  ] as const;
+  const found = units.find(([size]) => ms > 0 && ms % size === 0);
+  return found ? `${ms / found[0]}${found[1]}` : `${ms}ms`;
+}
 
 /** Behind these the driver's own time-out (see db.ts), for a server that hangs as a whole. */
 export const workSettings: SessionSettings = {

@@ -1,0 +1,3 @@
+export { createMerge } from './merge.ts';
+export { entryColumns, idOffset, lineColumns, readSeq, readUuid, walletColumns } from './rows.ts';
+export type * from './types.ts';

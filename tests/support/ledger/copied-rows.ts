@@ -1,0 +1,76 @@
+import type { RowPage } from '../../../core/ledger-check/index.ts';
+import type { Entry, Line, Wallet } from './ledger-rows.ts';
+
+const epochMicros = 946_684_800_000_000n;
+
+const int2 = (value: number): Buffer => Buffer.of((value >> 8) & 0xff, value & 0xff);
+const int8 = (value: bigint): Buffer => {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigInt64BE(value);
+  return bytes;
+};
+const uuid = (text: string): Buffer => Buffer.from(text.replaceAll('-', ''), 'hex');
+const hex = (text: string): Buffer => Buffer.from(text, 'hex');
+const orNull = <T>(value: T | null, write: (value: T) => Buffer): Buffer | undefined =>
+  value === null ? undefined : write(value);
+const text = (value: string): Buffer => Buffer.from(value);
+
+/** A row as Postgres' COPY writes it in its binary format. */
+function toRow(fields: readonly (Buffer | undefined)[]): Buffer {
+  const parts: Buffer[] = [int2(fields.length)];
+  for (const field of fields) {
+    const length = Buffer.alloc(4);
+    length.writeInt32BE(field?.length ?? -1);
+    parts.push(length);
+    if (field) parts.push(field);
+  }
+  return Buffer.concat(parts);
+}
+
+const shared = (row: Omit<Entry, 'source'> & { source: string }) => [
+  uuid(row.id),
+  int2(row.operation),
+  int8(row.amount),
+  int8(row.balance_after),
+  text(row.contra_account),
+  orNull(row.parent_id, uuid),
+  text(row.source),
+  text(row.actor),
+  orNull(row.description, text),
+  orNull(row.metadata, text),
+  int8(row.micros - epochMicros),
+  hex(row.hash),
+];
+
+const sources: Readonly<Record<number, string>> = { 1: 'grpc', 2: 'message' };
+
+export const toEntryRow = (entry: Entry): Buffer =>
+  toRow([
+    ...[uuid(entry.wallet_id), int8(BigInt(entry.seq))],
+    ...shared({ ...entry, source: sources[entry.source] ?? `source ${entry.source}` }),
+  ]);
+
+export const toLineRow = (line: Line): Buffer =>
+  toRow([
+    ...[uuid(line.wallet_id), int8(BigInt(line.seq)), hex(line.previous_hash)],
+    ...[uuid(line.user_id), text(line.currency), ...shared(line)],
+  ]);
+
+export const toWalletRow = (wallet: Wallet): Buffer =>
+  toRow([
+    ...[uuid(wallet.id), uuid(wallet.user_id), text(wallet.currency), int2(wallet.exponent)],
+    ...[int8(wallet.balance), int8(BigInt(wallet.seq)), int8(wallet.last_micros - epochMicros)],
+    hex(wallet.last_hash),
+  ]);
+
+/** Rows in pages of `size`. */
+export function toPages(rows: readonly Buffer[], size: number): RowPage[] {
+  const pages: RowPage[] = [];
+  for (let at = 0; at <= rows.length; at += size) {
+    const bytes = rows.slice(at, at + size);
+    const starts = bytes.map(() => 0);
+    const isLast = at + size > rows.length;
+    pages.push({ bytes, starts, ends: bytes.map((row) => row.length), isLast });
+  }
+  return pages;
+}
