@@ -10,7 +10,12 @@ import {
   StatementServiceService,
   StatementStatus,
 } from '../../../protos/gen/digitalwallet/statement/v1/statement.ts';
-import { runWalletd, type Daemon, type Environment } from '../../../scripts/product.ts';
+import {
+  runWalletd,
+  type Daemon,
+  type Environment,
+  type Finished,
+} from '../../../scripts/product.ts';
 import { findFreePort } from '../../support/free-port.ts';
 import { connect } from '../../support/grpc/client.ts';
 import { compareDatabases, waitUntil } from '../../support/ledger/ledger.ts';
@@ -36,7 +41,7 @@ export type ArchivedWorld = {
   start(places: Places, hosts?: readonly PostgresServer[]): Promise<Daemon>;
   stop(daemon: Daemon): Promise<void>;
   /** `walletd` with the settings of that daemon. */
-  walletd(places: Places, args: readonly string[]): Promise<void>;
+  walletd(places: Places, args: readonly string[]): Promise<Finished>;
   /** A page of the metrics listener. */
   readPage(path: string): Promise<string>;
   /** Until all that was written is in the archive. */
@@ -72,9 +77,7 @@ export async function createArchivedWorld(): Promise<ArchivedWorld> {
       daemon.kill('SIGTERM');
       expect(await daemon.exited).toBe(0);
     },
-    walletd: async (places, args) => {
-      expectCode(await runWalletd(args, { env: { ...world.env, ...urlsOn(places) } }), 0);
-    },
+    walletd: (places, args) => runWalletd(args, { env: { ...world.env, ...urlsOn(places) } }),
     readPage: async (path) => (await fetch(`http://${metrics}/${path}`)).text(),
     archiveAll: async () => {
       const text = 'SELECT pg_walfile_name(pg_switch_wal()) AS name';
@@ -129,8 +132,18 @@ export const askIn =
 export const findFaults = (places: Places): Promise<string[]> =>
   compareDatabases((service) => askIn(places[service], service));
 
-export const untilFaultless = (places: Places): Promise<void> =>
+const untilFaultless = (places: Places): Promise<void> =>
   waitUntil('ledger and lines agree', async () => (await findFaults(places)).length === 0);
+
+/** An independent check finds nothing once all lines have arrived, and neither does `verify`. */
+export async function expectWhole(world: ArchivedWorld, places: Places): Promise<void> {
+  await untilFaultless(places);
+  const done = await world.walletd(places, ['verify']);
+  expectCode(done, 0);
+  expect(done.stderr).toMatch(
+    /^walletd: [1-9]\d* transactions of \d+ wallets checked, 0 findings/m,
+  );
+}
 
 export async function readIds(on: PostgresServer): Promise<Set<string>> {
   const rows = await askIn(on, 'wallet')<{ id: string }>('SELECT id FROM transactions');
@@ -177,8 +190,11 @@ export async function expectRepair(
   const isReported = async (): Promise<boolean> =>
     (await world.readPage('readyz')).includes(reported);
   await waitUntil('readyz reports it', isReported);
-  await world.walletd(places, ['statements', 'rebuild']);
-  await untilFaultless(places);
+  const verified = await world.walletd(places, ['verify']);
+  expectCode(verified, 1);
+  expect(verified.stderr).toMatch(/ checked, [1-9]\d* findings/);
+  expectCode(await world.walletd(places, ['statements', 'rebuild']), 0);
+  await expectWhole(world, places);
   await waitUntil('readyz is clear', async () => !(await isReported()));
   expect(await readStatus(daemon, user)).toBe(StatementStatus.COMPLETE);
 }

@@ -79,6 +79,11 @@ describe('backup under load', () => {
     expectCode(restored, 0);
     expect(restored.stderr).toContain(`walletd verify --data-dir ${dataDir}`);
     expect(findLeftovers(dataDir)).toEqual([]);
+    // The next step that it names, without a daemon.
+    const verified = await world.walletd(['verify', '--data-dir', dataDir]);
+    expectCode(verified, 0);
+    expect(verified.stderr).toMatch(/ [1-9]\d* transactions of \d+ wallets checked, 0 findings/);
+    expect(findLeftovers(dataDir)).toEqual([]);
     await load.stop();
     expect(load.refused).toEqual([]);
     expect(await world.stop()).toBe(0);

@@ -5,16 +5,17 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Daemon } from '../../../scripts/product.ts';
 import { startPostgres } from '../../support/postgres/server.ts';
 import { createServerWorld } from '../../support/processes/server-world.ts';
+import { expectCode } from '../../support/processes/world.ts';
 import {
   allOn,
   createArchivedWorld,
   expectRepair,
   expectRetries,
+  expectWhole,
   findFaults,
   readIds,
   services,
   someDeposits,
-  untilFaultless,
   type ArchivedWorld,
 } from './archived-world.ts';
 import { startLoad, type Deposit, type Load } from './load.ts';
@@ -73,10 +74,10 @@ describe('base backup and archived WAL', () => {
     expect(lost.length).toBeGreaterThan(0);
     const places = allOn(recovered);
     const running = await world.start(places);
-    await untilFaultless(places);
+    await expectWhole(world, places);
     expect(await world.readPage('readyz')).not.toContain('contradict');
     await expectRetries(running, recovered, [...kept.slice(-10), ...lost.slice(0, 20)]);
-    await untilFaultless(places);
+    await expectWhole(world, places);
     await world.stop(running);
   });
 
@@ -88,7 +89,7 @@ describe('base backup and archived WAL', () => {
     const running = await world.start(places);
     await expectRepair(world, running, places, firstUser(kept));
     await expectRetries(running, places.wallet, kept.slice(-40));
-    await untilFaultless(places);
+    await expectWhole(world, places);
     await world.stop(running);
   });
 
@@ -98,11 +99,13 @@ describe('base backup and archived WAL', () => {
       statement: await world.recover(backup, { recovery_target_time: early }),
     };
     expect((await findFaults(places)).length).toBeGreaterThan(0);
-    await world.walletd(places, ['statements', 'rebuild']);
+    expectCode(await world.walletd(places, ['verify']), 1);
+    expectCode(await world.walletd(places, ['statements', 'rebuild']), 0);
+    await expectWhole(world, places);
     const running = await world.start(places);
-    await untilFaultless(places);
+    await expectWhole(world, places);
     await expectRetries(running, places.wallet, kept.slice(-10));
-    await untilFaultless(places);
+    await expectWhole(world, places);
     await world.stop(running);
   });
 });
@@ -133,7 +136,7 @@ describe('pg_dump', () => {
     await someDeposits(load, 100);
     const busy = allOn(await dumpAndRestore('busy', () => someDeposits(load)));
     await load.stop();
-    await untilFaultless(allOn(world.server));
+    await expectWhole(world, allOn(world.server));
     const quiet = allOn(await dumpAndRestore('quiet', () => Promise.resolve()));
     expect(await findFaults(quiet)).toEqual([]);
     await world.stop(running);
@@ -141,7 +144,7 @@ describe('pg_dump', () => {
     const restored = await world.start(busy);
     await expectRepair(world, restored, busy, firstUser(load.answered));
     await expectRetries(restored, busy.wallet, load.answered.slice(-40));
-    await untilFaultless(busy);
+    await expectWhole(world, busy);
     await world.stop(restored);
   });
 });

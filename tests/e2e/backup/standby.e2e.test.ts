@@ -2,13 +2,14 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 
 import type { PostgresServer } from '../../support/postgres/server.ts';
 import { waitUntil } from '../../support/ledger/ledger.ts';
+import { expectCode } from '../../support/processes/world.ts';
 import {
   allOn,
   createArchivedWorld,
   expectRetries,
+  expectWhole,
   readIds,
   someDeposits,
-  untilFaultless,
   type ArchivedWorld,
 } from './archived-world.ts';
 import { startLoad } from './load.ts';
@@ -41,7 +42,7 @@ it('a promoted synchronous standby has all that was answered, and the daemon goe
   await load.stop();
   const ids = await readIds(standby);
   expect(load.answered.filter(({ id }) => !ids.has(id))).toEqual([]);
-  await untilFaultless(allOn(standby));
+  await expectWhole(world, allOn(standby));
   expect(await world.readPage('readyz')).not.toMatch(/contradict|lost/);
   await world.stop(daemon);
 });
@@ -72,7 +73,7 @@ it('commits that a promoted asynchronous standby lacks are reported, and done by
     (await world.readPage('readyz')).includes(reported),
   );
   expect(await world.readPage('metrics')).toMatch(/^walletd_lost_commits_total [1-9]/m);
-  await world.walletd(allOn(standby), ['statements', 'rebuild']);
-  await untilFaultless(allOn(standby));
+  expectCode(await world.walletd(allOn(standby), ['statements', 'rebuild']), 0);
+  await expectWhole(world, allOn(standby));
   await world.stop(daemon);
 });
