@@ -81,7 +81,7 @@ describe('backups that a restore refuses', () => {
     ],
     [
       'an additional folder',
-      (b) => void mkdirSync(path.join(b, 'postgres/pg_tblspc/x')),
+      (b) => mkdirSync(path.join(b, 'postgres/pg_tblspc/x')),
       /"postgres\/pg_tblspc\/x" is not a part of it/,
     ],
     [

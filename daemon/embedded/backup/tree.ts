@@ -4,7 +4,7 @@ import path from 'node:path';
 import { codeOf } from '../../../lib/error-code.ts';
 
 /** A file below a folder: `postgres/base/5/1259`, with its length when it was listed. */
-export type TreeFile = { readonly path: string; readonly bytes: number };
+type TreeFile = { readonly path: string; readonly bytes: number };
 
 export type Tree = {
   /** Each after the one that it is in. */

@@ -116,7 +116,7 @@ function urlsOn(places: Places, hosts: readonly PostgresServer[] = []): Environm
 }
 
 /** Runs statements in a database of a server. */
-export const askIn =
+const askIn =
   (on: PostgresServer, database: string) =>
   async <Row extends pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<Row[]> => {
     const client = new pg.Client({ connectionString: on.url({ database }) });
