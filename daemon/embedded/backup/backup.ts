@@ -130,6 +130,7 @@ function createCopier(folder: string, { signal, onProgress }: BackupOptions) {
   const progress = { bytes: 0, total: 0 };
   const onBytes = (bytes: number): void => {
     progress.bytes += bytes;
+    if (progress.total === 0) return;
     onProgress({ bytes: progress.bytes, total: Math.max(progress.total, progress.bytes) });
   };
   let owners: readonly number[] = [];
