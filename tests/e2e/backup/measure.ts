@@ -60,7 +60,9 @@ async function measure(world: World, args: readonly string[]): Promise<void> {
   const done = await world.walletd(args);
   expectCode(done, 0);
   const seconds = ((performance.now() - begunAt) / 1000).toFixed(1);
-  const lines = done.stderr.split('\n').filter((line) => !/ so far$|data folder| (copied|checked)$/.test(line));
+  const lines = done.stderr
+    .split('\n')
+    .filter((line) => !/ so far$|data folder| (copied|checked)$/.test(line));
   console.log(`walletd ${args[0] ?? ''}: ${seconds} s; ${lines.join(' ')}${done.stdout}`);
 }
 
