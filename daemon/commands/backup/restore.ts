@@ -89,6 +89,9 @@ async function restore(
     if (!opened.ok) return opened;
     lifecycle.defer('databases', () => opened.value.stop());
     return restored;
+  } catch (err) {
+    if (signal.aborted) printLine(`walletd: ${dataDir} is complete: the next start recovers it`);
+    throw err;
   } finally {
     await lifecycle.release(30_000);
   }
