@@ -27,10 +27,11 @@ const deposit = () =>
 /** Streams of deposits until they are stopped. */
 async function startStreams(address: string) {
   const state = { done: 0, isStopped: false };
+  const isRunning = (): boolean => !state.isStopped;
   const run = async (token: string): Promise<void> => {
-    while (!state.isStopped) {
+    while (isRunning()) {
       const stream = openStream(address, token);
-      for (let sent = 0; sent < messages && !state.isStopped; sent += 1) {
+      for (let sent = 0; sent < messages && isRunning(); sent += 1) {
         stream.send(Array.from({ length: itemsPerMessage }, deposit));
         await stream.waitFor((sent - 2) * itemsPerMessage);
       }
