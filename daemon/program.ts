@@ -7,6 +7,8 @@ import {
   type CommandLine,
   type WithConfig,
 } from './commands/command-line.ts';
+import { addBackup } from './commands/backup/backup.ts';
+import { addRestore } from './commands/backup/restore.ts';
 import { addCheckpointCommands } from './commands/checkpoint.ts';
 import { addConfigCommands } from './commands/config-check.ts';
 import { explainFailure } from './commands/explain-failure.ts';
@@ -80,6 +82,8 @@ export function addCommands(
   addWalletsCommands(program, line);
   addCheckpointCommands(program, line);
   addStatementsCommands(program, line);
+  addBackup(program, line);
+  addRestore(program, line);
   addVerify(program, line);
 }
 

@@ -7,19 +7,23 @@ export type AdminAccess = { readonly socketDir: string; readonly password: strin
 
 export const adminRole = 'walletd_admin';
 
+const defaultQueryTimeoutMs = 30_000;
+
 /** Runs `work` on a connection of its own, closed in every case. Rejects with pg's errors. */
 export async function withAdminClient<T>(
   access: AdminAccess,
   database: string,
   work: (client: Client) => Promise<T>,
+  queryTimeoutMs: number = defaultQueryTimeoutMs,
 ): Promise<T> {
-  return await withClient({ ...access, user: adminRole, database }, work);
+  return await withClient({ ...access, user: adminRole, database }, work, queryTimeoutMs);
 }
 
 /** Runs `work` with a connection of this role to this database. */
 export async function withClient<T>(
   login: AdminAccess & { readonly user: string; readonly database: string },
   work: (client: Client) => Promise<T>,
+  queryTimeoutMs: number = defaultQueryTimeoutMs,
 ): Promise<T> {
   const client = new Client({
     host: login.socketDir,
@@ -30,7 +34,7 @@ export async function withClient<T>(
     ssl: false,
     application_name: 'walletd-embedded',
     connectionTimeoutMillis: 3_000,
-    query_timeout: 30_000,
+    query_timeout: queryTimeoutMs,
   });
   // A server that dies between two queries must not end this process.
   client.on('error', () => undefined);

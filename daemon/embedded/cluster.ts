@@ -140,6 +140,8 @@ export function formatServerArgs(input: {
     // Each page is logged whole when it is first changed after a checkpoint, so a checkpoint every
     // few seconds, which 2GB are under a full load, costs more than the disk that it saves.
     max_wal_size: '4GB',
+    // A backup that hangs (a network disk) must not fill the disk of the data: it is ended instead.
+    max_slot_wal_keep_size: '8GB',
     ...(input.lz4 ? { wal_compression: 'lz4' } : {}),
     jit: 'off',
     timezone: 'UTC',

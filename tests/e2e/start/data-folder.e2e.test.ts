@@ -46,6 +46,7 @@ const commands: [string, string[]][] = [
   ['users reset-password', ['users', 'reset-password', ...email, '--password-stdin']],
   ['users reset-totp', ['users', 'reset-totp', ...email]],
   ['statements rebuild', ['statements', 'rebuild']],
+  ['backup', ['backup', '--out', join(folder, 'backup')]],
   [
     'wallets accept-clock-ahead',
     ['wallets', 'accept-clock-ahead', '--all', '--note', 'a test', '--dry-run'],

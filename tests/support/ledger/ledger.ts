@@ -48,10 +48,17 @@ export async function queryService<Row extends pg.QueryResultRow>(
 /**
  * Everything that is wrong: within the ledger, and between it, the statement lines and the outbox.
  */
-export async function findFaults(dataDir: string): Promise<string[]> {
-  const ask = (service: string) =>
-    (<Row extends pg.QueryResultRow>(text: string, values?: unknown[]) =>
-      queryService<Row>(dataDir, service, text, values)) satisfies TestDatabase['query'];
+export const findFaults = (dataDir: string): Promise<string[]> =>
+  compareDatabases(
+    (service) =>
+      <Row extends pg.QueryResultRow>(text: string, values?: unknown[]) =>
+        queryService<Row>(dataDir, service, text, values),
+  );
+
+/** The same of databases anywhere. */
+export async function compareDatabases(
+  ask: (service: 'wallet' | 'statement') => TestDatabase['query'],
+): Promise<string[]> {
   const faults = await findLedgerFaults({ query: ask('wallet') });
   type Line = {
     wallet_id: string;

@@ -24,6 +24,12 @@ export type PostgresServer = {
   query<Row extends pg.QueryResultRow>(text: string): Promise<Row[]>;
   /** A streaming standby of this one. */
   startStandby(settings?: Settings): Promise<PostgresServer>;
+  /** Runs a program of the package (`pg_dump`) as the superuser, on this server. */
+  runTool(program: string, args: readonly string[]): void;
+  /** A server on a base backup (`runTool('pg_basebackup')`) and the WAL that was archived. */
+  startRecovered(backup: string, settings: Settings): Promise<PostgresServer>;
+  /** Ends its processes with SIGKILL, as a power cut does. */
+  kill(): Promise<void>;
   freeze(): void;
   thaw(): void;
   stop(): Promise<void>;
@@ -137,6 +143,23 @@ async function run(folder: string, settings: Settings): Promise<PostgresServer> 
       const flags = { ...findRunAs(), cwd: other, env, stdio: 'pipe' as const };
       execFileSync(bin('pg_basebackup'), [...from, '-R', '--checkpoint=fast', '--no-sync'], flags);
       return run(other, more);
+    },
+    runTool: (program, args) => {
+      const env = { ...process.env, PGHOST: folder, PGPORT: String(port), PGUSER: 'super' };
+      execFileSync(bin(program), args, { ...findRunAs(), cwd: folder, env, stdio: 'pipe' });
+    },
+    startRecovered: async (backup, more) => {
+      const other = await makeServerFolder();
+      const flags = { ...findRunAs(), cwd: other };
+      execFileSync('cp', ['-r', '--preserve=mode', backup, join(other, 'data')], flags);
+      execFileSync('touch', [join(other, 'data', 'recovery.signal')], flags);
+      return run(other, more);
+    },
+    kill: async () => {
+      signalServer(child, 'SIGSTOP');
+      const ended = new Promise((resolve) => child.once('exit', resolve));
+      signalServer(child, 'SIGKILL');
+      await ended;
     },
     freeze: () => signalServer(child, 'SIGSTOP'),
     thaw: () => signalServer(child, 'SIGCONT'),
