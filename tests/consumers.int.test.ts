@@ -45,7 +45,7 @@ const createStatementService = (db: Db) => {
   const known = { role: 'customer' as const, isEmailVerified: true, isDisabled: false };
   const broker = createLocalBroker();
   return createStatement({
-    ...{ db, workDb: db, log, broker, mailer: { send: () => Promise.resolve('sent' as never) } },
+    ...{ db, workDb: db, log, broker, mailer: { send: () => Promise.resolve() } },
     peers: {
       readHead: () => Promise.reject(new Error('the wallet service is unavailable')),
       findUser: (userId) => Promise.resolve({ ...known, email: `${userId}@example.com` }),

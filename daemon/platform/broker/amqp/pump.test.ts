@@ -1,0 +1,162 @@
+import type { ConfirmChannel, ConsumeMessage } from 'amqplib';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+
+import { createLog } from '../../log.ts';
+import { createPump, type Work } from './pump.ts';
+
+type Ack = { readonly name: string; readonly isUpTo: boolean };
+
+let acks: Ack[];
+/** What happened, in order: batches that were begun and ended, and acknowledgements. */
+let events: string[];
+let notes: string[];
+let isWanted: boolean;
+let isChannelLost: boolean;
+let tag: number;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  [acks, events, notes, isWanted, isChannelLost, tag] = [[], [], [], true, false, 0];
+});
+afterEach(() => vi.useRealTimers());
+
+const nameOf = ({ content }: ConsumeMessage): string => content.toString();
+const messageOf = (name: string): ConsumeMessage =>
+  ({ content: Buffer.from(name), fields: { deliveryTag: (tag += 1) } }) as ConsumeMessage;
+
+const channel = {
+  ack: (message: ConsumeMessage, isUpTo = false) => {
+    if (isChannelLost) throw new Error('the channel is closed');
+    acks.push({ name: nameOf(message), isUpTo });
+    events.push(`ack ${nameOf(message)}`);
+  },
+} as unknown as ConfirmChannel;
+
+/** A pump whose batches become what `work` says. */
+function create(work: (names: readonly string[]) => Promise<readonly string[]>, messages = 10) {
+  const begin: Work = async (batch) => {
+    const names = batch.map(nameOf);
+    events.push(`begin ${names.join()}`);
+    const held = await work(names);
+    events.push(`end ${names.join()}`);
+    return batch.filter((message) => held.includes(nameOf(message)));
+  };
+  const nothing = (): void => undefined;
+  return createPump(channel, begin, {
+    isWanted: () => isWanted,
+    log: createLog('silent'),
+    progress: {
+      ...{ begin: nothing, open: nothing, close: nothing, stop: nothing },
+      hold: (reason) => void notes.push(`hold: ${reason}`),
+      finish: (left) => void notes.push(`finish: ${left} left`),
+    },
+    window: {
+      note: (done) => void notes.push(`done: ${done.map(nameOf).join()}`),
+      release: (takeAll) => Promise.resolve(takeAll()),
+    },
+    limits: { messages, bytes: 1_000 },
+  });
+}
+
+const run = (durationMs = 0): Promise<unknown> => vi.advanceTimersByTimeAsync(durationMs);
+
+it('messages are acknowledged after their work has ended, all with one frame', async () => {
+  let finish: () => void = () => undefined;
+  const pump = create(() => new Promise((resolve) => (finish = () => resolve([]))));
+  for (const name of ['a', 'b', 'c']) void pump.take(messageOf(name));
+  await run();
+  expect(events).toEqual(['begin a,b,c']);
+  finish();
+  await run();
+  expect(events).toEqual(['begin a,b,c', 'end a,b,c', 'ack c']);
+  expect(acks).toEqual([{ name: 'c', isUpTo: true }]);
+  expect(notes).toEqual(['done: a,b,c', 'finish: 0 left']);
+  expect(pump.isBusy()).toBe(false);
+});
+
+it('work that fails acknowledges nothing, and the same messages are tried again', async () => {
+  let failures = 3;
+  const pump = create(() => {
+    failures -= 1;
+    return failures >= 0 ? Promise.reject(new Error('no database')) : Promise.resolve([]);
+  });
+  void pump.take(messageOf('a'));
+  void pump.take(messageOf('b'));
+  await run();
+  expect(acks).toEqual([]);
+  await run(5_000);
+  expect(events).toEqual([...Array<string>(4).fill('begin a,b'), 'end a,b', 'ack b']);
+  expect(notes.filter((note) => note.startsWith('hold'))).toHaveLength(3);
+});
+
+it('of a batch with held messages each other one is acknowledged by itself', async () => {
+  let held: string[] = ['b'];
+  const pump = create(() => Promise.resolve(held));
+  for (const name of ['a', 'b', 'c']) void pump.take(messageOf(name));
+  await run();
+  expect(acks).toEqual([
+    { name: 'a', isUpTo: false },
+    { name: 'c', isUpTo: false },
+  ]);
+  expect(notes).toContain('done: a,c');
+  held = [];
+  await run(1_000);
+  expect(acks.slice(2)).toEqual([{ name: 'b', isUpTo: true }]);
+});
+
+it('held messages are handed over again before later ones', async () => {
+  let held: string[] = ['a'];
+  const pump = create(() => Promise.resolve(held));
+  void pump.take(messageOf('a'));
+  await run();
+  void pump.take(messageOf('b'));
+  await run(1_000);
+  held = [];
+  await run(1_000);
+  const begun = events.filter((event) => event.startsWith('begin'));
+  expect(begun[0]).toBe('begin a');
+  expect(new Set(begun.slice(1))).toEqual(new Set(['begin a,b', 'begin a']));
+  expect(begun.indexOf('begin b')).toBe(-1);
+  expect(acks.map(({ name }) => name)).toEqual(['b', 'a']);
+});
+
+it('of a batch with held messages at least half is new', async () => {
+  const pump = create((names) => Promise.resolve(names.filter((name) => name.startsWith('h'))), 4);
+  for (const name of ['h1', 'h2', 'h3', 'h4']) void pump.take(messageOf(name));
+  for (const name of ['a', 'b', 'c', 'd']) void pump.take(messageOf(name));
+  await run();
+  const begun = events.filter((event) => event.startsWith('begin'));
+  expect(begun.slice(0, 3)).toEqual([
+    ...['begin h1,h2,h3,h4', 'begin h1,h2,h3,h4,a,b', 'begin h1,h2,h3,h4,c,d'],
+  ]);
+});
+
+it('a batch ends at its limit of bytes, and the first message may be larger', async () => {
+  const pump = create(() => Promise.resolve([]));
+  for (const size of [2_000, 400, 600, 1]) void pump.take(messageOf('x'.repeat(size)));
+  await run();
+  const sizes = events.filter((e) => e.startsWith('begin')).map((e) => e.length - 'begin '.length);
+  expect(sizes).toEqual([2_000, 400 + 1 + 600, 1]);
+});
+
+it('a channel that was lost during the work takes no acknowledgement, and is no error', async () => {
+  const pump = create(() => {
+    isChannelLost = true;
+    isWanted = false;
+    return Promise.resolve([]);
+  });
+  await Promise.all([pump.take(messageOf('a')), run()]);
+  expect(acks).toEqual([]);
+});
+
+it('after a stop what failed is not tried again, and stays unacknowledged', async () => {
+  const pump = create(() => Promise.reject(new Error('no database')));
+  const taken = pump.take(messageOf('a'));
+  await run(500);
+  const { length } = events;
+  isWanted = false;
+  await run(10_000);
+  await taken;
+  expect(events).toHaveLength(length);
+  expect(acks).toEqual([]);
+});
