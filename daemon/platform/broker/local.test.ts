@@ -11,7 +11,9 @@ const messageOf = (routingKey: string): OutboundMessage => ({
 });
 
 const unavailable = createTransientRejection({
-  ...{ reason: 'DATABASE_UNAVAILABLE', message: 'it is unavailable', metadata: {} },
+  reason: 'DATABASE_UNAVAILABLE',
+  message: 'it is unavailable',
+  metadata: {},
 });
 
 /** A consumer that is bound with these patterns, and the messages that it received. */
