@@ -24,7 +24,7 @@ import { startCommitCutter, type CommitCutter } from './support/postgres/commit-
 import { createTestDatabase, type TestDatabase } from './support/postgres/database.ts';
 
 const log = createLog('silent');
-const userIds = Array.from({ length: 6 }, () => randomUUID());
+const userIds: readonly string[] = Array.from({ length: 6 }, () => randomUUID());
 
 /** A consumer of the product: its messages, one for each user in a round, and what they leave. */
 type Subject = {

@@ -22,7 +22,7 @@ import type { AuditedCommand, AuditedDecision } from '../requests/audited-comman
 import { createKnownUsers } from '../requests/users.ts';
 import { createEmittedConsumer, toHandling } from './emitted-consumer.ts';
 
-const [ana, bia, nobody] = [randomUUID(), randomUUID(), randomUUID()];
+const [ana, bia, unknown] = [randomUUID(), randomUUID(), randomUUID()];
 const log = createLog('silent');
 const decision: AuditedDecision = { entry: { seq: 1n } as Entry, isReplayed: false };
 const allReasons = Object.keys(reasonCodes) as Reason[];
@@ -116,8 +116,8 @@ function create(
     }),
     users: createKnownUsers((ids) =>
       options.isAuthAway
-        ? Promise.reject(new Error('auth is away'))
-        : Promise.resolve(new Set(ids.filter((id) => id !== nobody))),
+        ? Promise.reject(new Error('auth is unavailable'))
+        : Promise.resolve(new Set(ids.filter((id) => id !== unknown))),
     ),
     defaultCurrency: 'BRL',
     queue: 'wallet_queue',
@@ -146,14 +146,14 @@ describe('the consumer of transaction_emitted', () => {
   it('each message gets its own handling, in the order of the messages', async () => {
     const { committed, handle } = create();
     const poison = { ...messageOf(ana), body: undefined };
-    const kinds = await handle(messageOf(ana), poison, messageOf(nobody), messageOf(bia));
+    const kinds = await handle(messageOf(ana), poison, messageOf(unknown), messageOf(bia));
     expect(kinds).toEqual(['done', 'dead', 'dead', 'done']);
     expect(committed.map(({ wallet }) => wallet.userId)).toEqual([ana, bia]);
   });
 
   it('a message for an unknown user names that field, and has no effect', async () => {
     const { committed, consumer } = create();
-    expect(await consumer.handle([messageOf(nobody)])).toEqual([
+    expect(await consumer.handle([messageOf(unknown)])).toEqual([
       { kind: 'dead', reason: 'USER_NOT_FOUND', field: 'data.userId' },
     ]);
     expect(committed).toEqual([]);

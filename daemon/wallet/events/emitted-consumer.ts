@@ -194,7 +194,7 @@ const ofOneWallet: ReadonlySet<string> = new Set(['WALLET_BUSY', 'INTERNAL']);
 /** Trouble of one wallet that only an operator can end, who can replay its messages then. */
 const forOperators: ReadonlySet<string> = new Set(['WALLET_CLOCK_AHEAD', 'WALLET_CORRUPT']);
 
-/** Codes of refusals that answer the message for good. */
+/** Codes of refusals that are final answers to the message. */
 const finalCodes: ReadonlySet<string> = new Set([
   ...['INVALID_ARGUMENT', 'FAILED_PRECONDITION', 'NOT_FOUND', 'ALREADY_EXISTS'],
   'PERMISSION_DENIED',

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { fstatSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -20,11 +20,13 @@ export type CrashingDisk = {
   readonly crashed: Promise<void>;
   /** Gives each file the content that it has after the crash. */
   crash(survivalOf: (name: string) => Survival): void;
-  /** Files behave as before. */
-  restore(): void;
+  /** Files behave as before, and those that a crash left open are closed. */
+  restore(): Promise<void>;
 };
 
-const methods = ['write', 'appendFile', 'writeFile', 'truncate', 'sync', 'datasync'] as const;
+const changing = ['write', 'appendFile', 'writeFile', 'truncate', 'sync', 'datasync'];
+/** Watched only to know which files are open. */
+const reading = ['stat', 'read', 'readFile'];
 
 type AnyMethod = (this: FileHandle, ...args: unknown[]) => Promise<unknown>;
 
@@ -37,22 +39,25 @@ export async function watchDisk(folder: string, crashAt = Infinity): Promise<Cra
   const probe = await open(folder, 'r');
   const prototype = Object.getPrototypeOf(probe) as Record<string, AnyMethod>;
   await probe.close();
-  const originals = new Map(methods.map((method) => [method, prototype[method]!]));
+  const originals = new Map([...changing, ...reading].map((method) => [method, prototype[method]!]));
   const operations: Operation[] = [];
   const durable = new Map<number, Buffer>();
   const nameOf = (ino: number): string =>
     readdirSync(folder).find((name) => statSync(join(folder, name)).ino === ino) ?? 'gone';
+  const handles = new Set<FileHandle>();
   let isOver = false;
   let stop: () => void = () => undefined;
   const crashed = new Promise<void>((resolve) => (stop = resolve));
 
   const begin = (handle: FileHandle, method: string): (() => void) | undefined => {
-    const stats = fstatSync(handle.fd);
-    if (isOver || operations.length >= crashAt) {
+    handles.add(handle);
+    if (isOver || (operations.length >= crashAt && changing.includes(method))) {
       isOver = true;
       stop();
       return undefined;
     }
+    if (!changing.includes(method)) return () => undefined;
+    const stats = fstatSync(handle.fd);
     const isFolder = stats.isDirectory();
     const file = isFolder ? 'folder' : nameOf(stats.ino);
     operations.push({ method, file, names: readdirSync(folder).sort() });
@@ -63,11 +68,8 @@ export async function watchDisk(folder: string, crashAt = Infinity): Promise<Cra
   for (const [method, original] of originals) {
     prototype[method] = async function (this: FileHandle, ...args: unknown[]) {
       const finish = begin(this, method);
-      if (!finish) {
-        // The process is gone, and its files with it.
-        if (this.fd >= 0) closeSync(this.fd);
-        return new Promise(() => undefined);
-      }
+      // As if the process were gone: nothing follows.
+      if (!finish) return new Promise(() => undefined);
       const result = await original.apply(this, args);
       finish();
       return result;
@@ -85,9 +87,11 @@ export async function watchDisk(folder: string, crashAt = Infinity): Promise<Cra
         }
       }
     },
-    restore: () => {
+    restore: async () => {
       isOver = true;
       for (const [method, original] of originals) prototype[method] = original;
+      for (const handle of handles) await handle.close();
+      handles.clear();
     },
   };
 }

@@ -69,11 +69,13 @@ export const breakages: readonly Breakage[] = [
     name: 'a database that is read-only',
     mayBeDone: false,
     begin: async ({ database }) => {
-      await alter(database, 'ALTER DATABASE %I SET default_transaction_read_only = on');
+      // Of the product's role only: who heals it has to write.
+      const role = `ALTER ROLE ${new URL(database.url).username} IN DATABASE %I`;
+      await alter(database, `${role} SET default_transaction_read_only = on`);
       await end(database);
       return {
         heal: async () => {
-          await alter(database, 'ALTER DATABASE %I RESET default_transaction_read_only');
+          await alter(database, `${role} RESET default_transaction_read_only`);
           await end(database);
         },
       };

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
-import { watchDisk, type CrashingDisk } from '../../../../tests/support/files/crashing-disk.ts';
+import { watchDisk, type CrashingDisk, type Survival } from '../../../../tests/support/files/crashing-disk.ts';
 import { openJournal, type Journal } from './journal.ts';
 import { formatHead } from './results.ts';
 
@@ -31,7 +31,7 @@ beforeEach(async () => {
   disk = undefined;
 });
 afterEach(async () => {
-  disk?.restore();
+  await disk?.restore();
   await rm(folder, { recursive: true, force: true });
 });
 
@@ -92,12 +92,14 @@ async function resume(promised: Promised): Promise<void> {
 
 const isJournal = (name: string): boolean => name.endsWith('.journal');
 
-test.each([
+const crashes: readonly (readonly [string, boolean, (name: string) => Survival])[] = [
   ['all that was written survives', false, () => 'all'],
   ['only what was flushed survives', true, () => 'durable'],
   ['the journal survives, results that were not flushed do not', false, journalSurvives],
   ['the results survive, lines of the journal that were not flushed do not', true, resultsSurvive],
-] as const)('a run resumes after a crash at any moment: %s', async (_what, isPaced, survivalOf) => {
+];
+
+test.each(crashes)('a run resumes after a crash at any moment: %s', async (_what, isPaced, survivalOf) => {
   for (let crashAt = 0, isDone = false; !isDone; crashAt += 1) {
     await rm(folder, { recursive: true, force: true });
     folder = await mkdtemp(join(tmpdir(), 'wallet-crash-'));
@@ -106,7 +108,7 @@ test.each([
     disk = await watchDisk(folder, crashAt);
     const run = runAll(promised, isPaced).then(() => true);
     isDone = await Promise.race([run, disk.crashed.then(() => false)]);
-    disk.restore();
+    await disk.restore();
     disk.crash(survivalOf);
     const at = disk.operations.at(-1);
     await resume(promised);
@@ -115,11 +117,11 @@ test.each([
   }
 });
 
-function journalSurvives(name: string) {
+function journalSurvives(name: string): Survival {
   return isJournal(name) ? 'all' : 'durable';
 }
 
-function resultsSurvive(name: string) {
+function resultsSurvive(name: string): Survival {
   return isJournal(name) ? 'durable' : 'all';
 }
 

@@ -58,7 +58,7 @@ function create(work: (names: readonly string[]) => Promise<readonly string[]>, 
   });
 }
 
-const run = (durationMs = 0): Promise<unknown> => vi.advanceTimersByTimeAsync(durationMs);
+const run = (durationMs = 10): Promise<unknown> => vi.advanceTimersByTimeAsync(durationMs);
 
 it('messages are acknowledged after their work has ended, all with one frame', async () => {
   let finish: () => void = () => undefined;

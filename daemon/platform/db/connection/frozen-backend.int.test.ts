@@ -25,7 +25,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  for (const pid of frozen) process.kill(pid, 'SIGCONT');
+  thawAll();
   await db.close();
   await database.drop();
 });
@@ -38,6 +38,11 @@ async function freeze(tx: Tx): Promise<void> {
   const pid = await pidOf(tx);
   process.kill(pid, 'SIGSTOP');
   frozen.push(pid);
+}
+
+/** They notice that their client has gone, and end. */
+function thawAll(): void {
+  for (const pid of frozen.splice(0)) process.kill(pid, 'SIGCONT');
 }
 
 const errorOf = (work: Promise<unknown>): Promise<unknown> =>
@@ -76,13 +81,12 @@ it('a transaction that the server does not answer before its COMMIT was not done
   expect(classifyDbError(err)).toBe('transient');
   expect(isCommitInDoubt(err)).toBe(false);
   await expectAnother();
-  for (const pid of frozen) process.kill(pid, 'SIGCONT');
+  thawAll();
   expect(await database.query('SELECT 1 FROM outbox')).toEqual([]);
 });
 
 it('a snapshot and what is undone are given up likewise', async () => {
   for (const run of [db.snapshot, db.undone]) {
-    frozen = [];
     const err = await errorOf(
       run(async (tx) => {
         await freeze(tx);
@@ -91,6 +95,6 @@ it('a snapshot and what is undone are given up likewise', async () => {
     );
     expect(classifyDbError(err)).toBe('transient');
     await expectAnother();
-    for (const pid of frozen) process.kill(pid, 'SIGCONT');
+    thawAll();
   }
 });
