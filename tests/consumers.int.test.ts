@@ -14,10 +14,7 @@ import { explainDefects } from '../daemon/wallet/commit/alarms.ts';
 import { createGroupCommit } from '../daemon/wallet/commit/group-commit.ts';
 import { createOptimisticCommit } from '../daemon/wallet/commit/optimistic-commit.ts';
 import { createEmittedConsumer } from '../daemon/wallet/events/emitted-consumer.ts';
-import type {
-  AuditedCommand,
-  AuditedDecision,
-} from '../daemon/wallet/requests/audited-command.ts';
+import type { AuditedCommand, AuditedDecision } from '../daemon/wallet/requests/audited-command.ts';
 import { createKnownUsers } from '../daemon/wallet/requests/users.ts';
 import { breakages, type Breakage } from './support/postgres/breakages.ts';
 import { startCommitCutter, type CommitCutter } from './support/postgres/commit-cutter.ts';

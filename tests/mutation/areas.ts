@@ -33,7 +33,10 @@ export const areas: Readonly<Record<string, Area>> = {
     mutate: ['daemon/auth/domain.ts', 'daemon/auth/{api-keys,sessions}/*domain.ts'],
     tests: ['daemon/auth/*.test.ts', 'daemon/auth/{api-keys,sessions}/*.test.ts'],
   },
-  totp: { mutate: ['daemon/auth/totp/{codes,rules,seal}.ts'], tests: ['daemon/auth/totp/*.test.ts'] },
+  totp: {
+    mutate: ['daemon/auth/totp/{codes,rules,seal}.ts'],
+    tests: ['daemon/auth/totp/*.test.ts'],
+  },
   throttle: {
     mutate: [
       'daemon/auth/throttling/attempt-queue.ts',

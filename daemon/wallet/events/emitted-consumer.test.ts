@@ -47,11 +47,14 @@ function handlingOf(result: Result<AuditedDecision> | undefined): string {
 }
 
 describe('what becomes of a message', () => {
-  it.each(allReasons)('a message that is refused with %s is acknowledged only if final', (reason) => {
-    const handling = handlingOf(refusalOf(reason));
-    if (waits.includes(reason)) expect(['held', 'all wait']).toContain(handling);
-    else expect(['done', 'dead']).toContain(handling);
-  });
+  it.each(allReasons)(
+    'a message that is refused with %s is acknowledged only if final',
+    (reason) => {
+      const handling = handlingOf(refusalOf(reason));
+      if (waits.includes(reason)) expect(['held', 'all wait']).toContain(handling);
+      else expect(['done', 'dead']).toContain(handling);
+    },
+  );
 
   it('a refusal of one wallet holds its message, and others go on', () => {
     expect(handlingOf(refusalOf('WALLET_BUSY'))).toBe('held');

@@ -39,7 +39,9 @@ export async function watchDisk(folder: string, crashAt = Infinity): Promise<Cra
   const probe = await open(folder, 'r');
   const prototype = Object.getPrototypeOf(probe) as Record<string, AnyMethod>;
   await probe.close();
-  const originals = new Map([...changing, ...reading].map((method) => [method, prototype[method]!]));
+  const originals = new Map(
+    [...changing, ...reading].map((method) => [method, prototype[method]!]),
+  );
   const operations: Operation[] = [];
   const durable = new Map<number, Buffer>();
   const nameOf = (ino: number): string =>

@@ -6,7 +6,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
-import { watchDisk, type CrashingDisk, type Survival } from '../../../../tests/support/files/crashing-disk.ts';
+import {
+  watchDisk,
+  type CrashingDisk,
+  type Survival,
+} from '../../../../tests/support/files/crashing-disk.ts';
 import { openJournal, type Journal } from './journal.ts';
 import { formatHead } from './results.ts';
 
@@ -99,23 +103,26 @@ const crashes: readonly (readonly [string, boolean, (name: string) => Survival])
   ['the results survive, lines of the journal that were not flushed do not', true, resultsSurvive],
 ];
 
-test.each(crashes)('a run resumes after a crash at any moment: %s', async (_what, isPaced, survivalOf) => {
-  for (let crashAt = 0, isDone = false; !isDone; crashAt += 1) {
-    await rm(folder, { recursive: true, force: true });
-    folder = await mkdtemp(join(tmpdir(), 'wallet-crash-'));
-    path = join(folder, 'results.csv');
-    const promised: Promised = { position: undefined, sentRow: 0, paidKeys: [] };
-    disk = await watchDisk(folder, crashAt);
-    const run = runAll(promised, isPaced).then(() => true);
-    isDone = await Promise.race([run, disk.crashed.then(() => false)]);
-    await disk.restore();
-    disk.crash(survivalOf);
-    const at = disk.operations.at(-1);
-    await resume(promised);
-    expect([at, await readFile(path, 'utf8')]).toEqual([at, whole]);
-    expect(crashAt).toBeLessThan(200);
-  }
-});
+test.each(crashes)(
+  'a run resumes after a crash at any moment: %s',
+  async (_what, isPaced, survivalOf) => {
+    for (let crashAt = 0, isDone = false; !isDone; crashAt += 1) {
+      await rm(folder, { recursive: true, force: true });
+      folder = await mkdtemp(join(tmpdir(), 'wallet-crash-'));
+      path = join(folder, 'results.csv');
+      const promised: Promised = { position: undefined, sentRow: 0, paidKeys: [] };
+      disk = await watchDisk(folder, crashAt);
+      const run = runAll(promised, isPaced).then(() => true);
+      isDone = await Promise.race([run, disk.crashed.then(() => false)]);
+      await disk.restore();
+      disk.crash(survivalOf);
+      const at = disk.operations.at(-1);
+      await resume(promised);
+      expect([at, await readFile(path, 'utf8')]).toEqual([at, whole]);
+      expect(crashAt).toBeLessThan(200);
+    }
+  },
+);
 
 function journalSurvives(name: string): Survival {
   return isJournal(name) ? 'all' : 'durable';
@@ -142,7 +149,10 @@ test('a note of what is sent is on the disk before it resolves, and only when it
   const ofJournal = () => disk?.operations.filter(({ file }) => isJournal(file)) ?? [];
   const before = ofJournal().length;
   await journal.noteSent(1);
-  expect(ofJournal().slice(before)).toMatchObject([{ method: 'appendFile' }, { method: 'datasync' }]);
+  expect(ofJournal().slice(before)).toMatchObject([
+    { method: 'appendFile' },
+    { method: 'datasync' },
+  ]);
   await journal.noteSent(10_001);
   expect(ofJournal()).toHaveLength(before + 2);
   await journal.noteSent(10_002);

@@ -2,7 +2,15 @@ import { describe, expect, test } from 'vitest';
 
 import { fail, succeed } from '../../../outcome.ts';
 import { toUnsentFailure } from '../../../rpc/errors.ts';
-import { chunkOf, createWorld, doneOf, endOf, refusalOf, rowOf, type Serve } from './test-support.ts';
+import {
+  chunkOf,
+  createWorld,
+  doneOf,
+  endOf,
+  refusalOf,
+  rowOf,
+  type Serve,
+} from './test-support.ts';
 
 const doAll: Serve = (items) => items.map(doneOf);
 const threeChunks = () => [chunkOf(rowOf(1), rowOf(2)), chunkOf(rowOf(3)), chunkOf(rowOf(4))];
@@ -22,7 +30,11 @@ describe('a batch without trouble', () => {
     const { events } = world;
     expect(events.indexOf('send 2')).toBeLessThan(events.indexOf('write key 1,key 2'));
     expect(events.indexOf('send 3')).toBeLessThan(events.indexOf('write key 3'));
-    expect(events.filter((event) => event.startsWith('send'))).toEqual(['send 2', 'send 3', 'send 4']);
+    expect(events.filter((event) => event.startsWith('send'))).toEqual([
+      'send 2',
+      'send 3',
+      'send 4',
+    ]);
   });
 
   test('the position is noted before any row is sent, and asked for once', async () => {
@@ -135,7 +147,9 @@ describe('a stream that is lost', () => {
   });
 
   test('a refusal that does not pass ends the run', async () => {
-    const world = createWorld(threeChunks(), () => endOf('PERMISSION_DENIED', { isTransient: false }));
+    const world = createWorld(threeChunks(), () =>
+      endOf('PERMISSION_DENIED', { isTransient: false }),
+    );
     expect(await world.run()).toMatchObject({ ok: false });
     expect(world.streams()).toBe(1);
   });
@@ -175,7 +189,10 @@ describe('a stream that is lost', () => {
 describe('a wallet that is locked', () => {
   test('later rows of the wallet wait, others go on, and all are done in order', async () => {
     let isLocked = true;
-    const chunks = [chunkOf(rowOf(1, 'ana'), rowOf(2, 'bia')), chunkOf(rowOf(3, 'ana'), rowOf(4, 'bia'))];
+    const chunks = [
+      chunkOf(rowOf(1, 'ana'), rowOf(2, 'bia')),
+      chunkOf(rowOf(3, 'ana'), rowOf(4, 'bia')),
+    ];
     const serve: Serve = (items, stream) => {
       if (stream > 2) isLocked = false;
       return items.map((one) =>
@@ -205,7 +222,9 @@ describe('a wallet that is locked', () => {
 describe('a dry run', () => {
   test('it notes nothing, asks for no position, and a lost stream ends it', async () => {
     const serve: Serve = (items) =>
-      items[0]?.idempotencyKey === 'key 3' ? endOf('OVERLOADED', { isTransient: true }) : items.map(doneOf);
+      items[0]?.idempotencyKey === 'key 3'
+        ? endOf('OVERLOADED', { isTransient: true })
+        : items.map(doneOf);
     const chunks = threeChunks();
     const world = createWorld(chunks, serve, { isDryRun: true });
     expect(await world.run()).toMatchObject({ ok: false, failure: { exitCode: 7 } });

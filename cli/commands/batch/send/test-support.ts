@@ -141,4 +141,3 @@ function outcomeOf(answer: TransactionResult | undefined): string {
   if (!outcome) return 'none';
   return outcome.$case === 'refusal' ? outcome.value.reason : 'done';
 }
-

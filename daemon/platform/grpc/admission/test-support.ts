@@ -29,7 +29,9 @@ const access = {
     authorization?.startsWith('Known ') ? userOf(authorization.slice(6)) : undefined,
   authorize: async (authorization: string | undefined, policy: MethodPolicy['policy']) => {
     const identified = await identify(authorization);
-    return identified.ok && policy !== 'public' ? checkPolicy(identified.value, policy) : identified;
+    return identified.ok && policy !== 'public'
+      ? checkPolicy(identified.value, policy)
+      : identified;
   },
 } as unknown as Access;
 
