@@ -64,7 +64,7 @@ function report(name: string, mutants: Mutants): number {
   return score;
 }
 
-if (values.planted) process.exit(await runPlanted(positionals));
+if (values.planted) process.exit(runPlanted(positionals));
 const names = positionals.length > 0 ? positionals : Object.keys(areas);
 const unknown = names.filter((name) => !areas[name]);
 if (unknown.length > 0) {
