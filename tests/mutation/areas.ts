@@ -24,7 +24,14 @@ export const areas: Readonly<Record<string, Area>> = {
     ],
     tests: ['core/*.test.ts', 'core/json/*.test.ts', 'tests/number-amounts.test.ts'],
   },
-  times: { mutate: ['core/time/*.ts'], tests: ['core/time/*.test.ts'] },
+  times: {
+    mutate: ['core/time/{calendar,time-text,stored-times}.ts'],
+    tests: ['core/time/*.test.ts'],
+  },
+  formats: {
+    mutate: ['core/time/zone-clock.ts', 'core/statement-format/*.ts'],
+    tests: ['core/statement-format/*.test.ts', 'core/csv-cell.test.ts'],
+  },
   wallet: {
     mutate: ['daemon/wallet/domain*.ts'],
     tests: ['daemon/wallet/*.test.ts', 'daemon/wallet/rpc/overlay.properties.test.ts'],

@@ -30,7 +30,7 @@ async function mutate(name: string): Promise<Mutants> {
       testRunner: 'vitest',
       plugins: ['@stryker-mutator/vitest-runner'],
       vitest: { configFile: 'tests/mutation/vitest.config.ts', related: false },
-      mutate: [...(areas[name]?.mutate ?? [])],
+      mutate: [...(areas[name]?.mutate ?? []), '!**/*.test.ts', '!**/test-support.ts'],
       // A reason or a key that is changed is no valid program; the text of a message is no promise.
       mutator: { excludedMutations: ['StringLiteral'] },
       coverageAnalysis: 'perTest',

@@ -212,6 +212,21 @@ describe('the consumer of transaction_emitted', () => {
     expect(keys).toEqual([messages[0]?.messageId, messages[2]?.messageId]);
   });
 
+  it('nothing overtakes a message that failed on its wallet, and others go on', async () => {
+    const messages = [messageOf(ana), messageOf(bia), messageOf(ana)];
+    let isBroken = true;
+    const commit: Commit = (commands) => {
+      const failed = commands.some(({ key }) => isBroken && key === messages[0]?.messageId);
+      if (failed) throw new Error('a defect');
+      return doAll(commands);
+    };
+    const { committed, handle } = create({ commit });
+    expect(await handle(...messages)).toEqual(['held', 'done', 'held']);
+    expect(committed.map(({ wallet }) => wallet.userId)).toEqual([bia]);
+    isBroken = false;
+    expect(await handle(messages[0]!, messages[2]!)).toEqual(['done', 'done']);
+  });
+
   it('a business refusal is an answer: its message is done', async () => {
     const commit: Commit = (commands) => commands.map(() => refusalOf('INSUFFICIENT_FUNDS'));
     expect(await create({ commit }).handle(messageOf(ana))).toEqual(['done']);

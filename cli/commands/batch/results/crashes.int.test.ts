@@ -44,7 +44,7 @@ async function begin(paidKeys: string[] = []): Promise<Journal> {
     ...{ path, run: { batchId: 'b' }, head, mustResume: false, replaced: undefined },
     lock: { isHeld: () => Promise.resolve(true), isFromOtherHost: false },
     addPaid: async (keys) => {
-      await sleep(1);
+      await sleep(5);
       paidKeys.push(...keys);
     },
   });
