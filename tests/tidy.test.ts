@@ -96,7 +96,7 @@ describe('waits of tests', () => {
       });
   }
   const isLimited = (call: string): boolean =>
-    /(timeout: [\d_]+[^}]*\}|, (\d[\d_]+|[a-z]\w*)),?\s*\)$/.test(call);
+    /(\btimeout\b[^}]*\}|, (\d[\d_]+|[a-z]\w*)),?\s*\)$/.test(call);
 
   it('a wait of a test names its time limit: a loaded machine needs more than the usual 1 s', () => {
     expect(isLimited('(() => expect(one).toBe(2))')).toBe(false);

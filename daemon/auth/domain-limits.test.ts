@@ -123,7 +123,9 @@ describe('passwords', () => {
 
 it('the last admin who is to be changed is named', () => {
   const admin = { id: 'a', email: 'a@example.com', role: 'admin', isDisabled: false } as const;
-  expect(domain.decideUserChange(admin as never, ['a'], { isDisabled: true })).toMatchObject({
+  expect(
+    domain.decideUserChange(admin as never, ['a'], { role: undefined, isDisabled: true }),
+  ).toMatchObject({
     rejection: { reason: 'LAST_ADMIN', metadata: { userId: 'a', email: 'a@example.com' } },
   });
 });

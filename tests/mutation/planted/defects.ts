@@ -211,7 +211,9 @@ const files: Readonly<Record<string, Defect>> = {
   },
   'the journal counts results before they are written': {
     file: journal,
-    find: '      await write(text);\n      await partial.datasync();\n      await journal.add({ ...line, totals: (line.totals ?? []).map(storeTotal), bytes });',
+    find:
+      '      await write(text);\n      await partial.datasync();\n' +
+      '      await journal.add({ ...line, totals: (line.totals ?? []).map(storeTotal), bytes });',
     replace:
       '      const end = bytes + Buffer.byteLength(text);\n' +
       '      await journal.add({ ...line, totals: (line.totals ?? []).map(storeTotal), bytes: end });\n' +

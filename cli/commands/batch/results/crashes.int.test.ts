@@ -22,7 +22,7 @@ const textOf = (some: readonly number[]): string => some.map((row) => `${row},do
 const keysOf = (some: readonly number[]): string[] => some.map((row) => `key ${row}`);
 const whole = head + textOf(rows);
 
-/** What the run was told to be on the disk. */
+/** What must be on the disk, since a call of the run has resolved. */
 type Promised = { position: string | undefined; sentRow: number; paidKeys: string[] };
 
 let folder: string;

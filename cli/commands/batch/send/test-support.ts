@@ -24,10 +24,9 @@ export type Serve = (
 
 export const doneOf = (one: TransactionItem): TransactionResult => {
   const { transaction } = created({ item: one, dryRun: false });
-  return { index: 0, outcome: { $case: 'created', value: { transaction, replayed: false } } };
+  return { outcome: { $case: 'created', value: { transaction, replayed: false } } };
 };
 export const refusalOf = (reason: Reason): TransactionResult => ({
-  index: 0,
   outcome: { $case: 'refusal', value: { reason, message: `because ${reason}`, metadata: {} } },
 });
 
