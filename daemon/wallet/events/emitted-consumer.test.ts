@@ -20,7 +20,7 @@ import { createGroupCommit } from '../commit/group-commit.ts';
 import type { Entry } from '../domain.ts';
 import type { AuditedCommand, AuditedDecision } from '../requests/audited-command.ts';
 import { createKnownUsers } from '../requests/users.ts';
-import { createEmittedConsumer, toHandling } from './emitted-consumer.ts';
+import { createEmittedConsumer, findEffectId, toHandling } from './emitted-consumer.ts';
 
 const [ana, bia, unknown] = [randomUUID(), randomUUID(), randomUUID()];
 const log = createLog('silent');
@@ -99,13 +99,19 @@ function create(
     readonly allowed?: readonly Operation[];
     readonly isOutboxFull?: boolean;
     readonly isAuthAway?: boolean;
+    /** The currency of a parent that is in the ledger. */
+    readonly parentCurrency?: string;
   } = {},
 ) {
   const committed: AuditedCommand[] = [];
   const { commit = doAll, allowed = operations } = options;
-  const unused = { read: () => Promise.reject(new Error('the database is not needed')) };
-  const consumer = createEmittedConsumer({
-    db: unused as unknown as Db,
+  const { parentCurrency } = options;
+  const read = () =>
+    parentCurrency === undefined
+      ? Promise.reject(new Error('the database is not needed'))
+      : Promise.resolve(parentCurrency);
+  const emitted: Parameters<typeof createEmittedConsumer>[0] = {
+    db: { read } as unknown as Db,
     groupCommit: createGroupCommit<AuditedCommand, AuditedDecision>({
       laneKey: (command) => command.wallet.id,
       laneCount: 2,
@@ -126,10 +132,11 @@ function create(
     queue: 'wallet_queue',
     allowedOperations: new Set(allowed),
     isOutboxFull: () => options.isOutboxFull === true,
-  });
+  };
+  const consumer = createEmittedConsumer(emitted);
   const handle = async (...messages: readonly InboundMessage[]): Promise<string[]> =>
     (await consumer.handle(messages)).map(({ kind }) => kind);
-  return { consumer, committed, handle };
+  return { consumer, committed, emitted, handle };
 }
 
 const messageOf = (userId: string, transaction: object = {}): InboundMessage => {
@@ -240,5 +247,44 @@ describe('the consumer of transaction_emitted', () => {
     const undo = messageOf(ana, { operation: 'reversal', amount: null, id: transactionId });
     expect(await handle(parent, undo)).toEqual(['done', 'done']);
     expect(committed.map(({ wallet }) => wallet.currency)).toEqual(['USD', 'USD']);
+  });
+
+  it('an undo has the currency of a parent that is in the ledger', async () => {
+    const { committed, handle } = create({ parentCurrency: 'JPY' });
+    const undo = messageOf(ana, { operation: 'reversal', amount: null, id: randomUUID() });
+    expect(await handle(undo)).toEqual(['done']);
+    expect(committed.map(({ wallet }) => wallet.currency)).toEqual(['JPY']);
+  });
+
+  it.each([
+    ['data.transaction.description', { description: 'x'.repeat(1_001) }],
+    ['data.transaction.id', { operation: 'reversal', amount: null }],
+    ['data.transaction.amount', { amount: undefined }],
+  ])('a message that is wrong in %s names that field', async (field, transaction) => {
+    const { committed, consumer } = create();
+    const [handling] = await consumer.handle([messageOf(ana, transaction)]);
+    expect(handling).toMatchObject({ kind: 'dead', field });
+    expect(committed).toEqual([]);
+  });
+
+  it('a message is known by the id of its transaction, whatever is allowed by now', async () => {
+    const { committed, emitted, handle } = create();
+    const message = messageOf(ana);
+    await handle(message);
+    const [{ transactionId } = { transactionId: '' }] = committed;
+    const forbidden = { ...emitted, allowedOperations: new Set<Operation>() };
+    expect(await findEffectId(forbidden, message)).toBe(transactionId);
+    expect(await findEffectId(forbidden, { ...message, body: undefined })).toBeUndefined();
+    const wrong = messageOf(ana, { description: 'x'.repeat(1_001) });
+    expect(await findEffectId(forbidden, wrong)).toBeUndefined();
+  });
+
+  it('the queue gets what is sent to it by its name, and requested transactions', () => {
+    const { queue, bindings } = create().consumer;
+    expect(queue).toBe('wallet_queue');
+    expect(bindings).toEqual([
+      { exchange: 'wallet.commands', routingKey: 'wallet_queue' },
+      { exchange: 'wallet.commands', routingKey: 'transaction_emitted' },
+    ]);
   });
 });

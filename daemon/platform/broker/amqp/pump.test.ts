@@ -13,10 +13,13 @@ let notes: string[];
 let isWanted: boolean;
 let isChannelLost: boolean;
 let tag: number;
+/** How many messages were offered to be given back to the queue. */
+let releases: number[];
 
 beforeEach(() => {
   vi.useFakeTimers();
   [acks, events, notes, isWanted, isChannelLost, tag] = [[], [], [], true, false, 0];
+  releases = [];
 });
 afterEach(() => vi.useRealTimers());
 
@@ -52,7 +55,11 @@ function create(work: (names: readonly string[]) => Promise<readonly string[]>, 
     },
     window: {
       note: (done) => void notes.push(`done: ${done.map(nameOf).join()}`),
-      release: (takeAll) => Promise.resolve(takeAll()),
+      release: (takeAll) => {
+        const all = takeAll();
+        releases.push(all.length);
+        return Promise.resolve(all.slice(0, 16));
+      },
     },
     limits: { messages, bytes: 1_000 },
   });
@@ -159,4 +166,61 @@ it('after a stop what failed is not tried again, and stays unacknowledged', asyn
   await taken;
   expect(events).toHaveLength(length);
   expect(acks).toEqual([]);
+});
+
+/** Work that always fails, and when it was begun. */
+function createFailing(messages: number) {
+  const begunAtMs: number[] = [];
+  const sizes: number[] = [];
+  const startMs = performance.now();
+  const pump = create((names) => {
+    begunAtMs.push(performance.now() - startMs);
+    sizes.push(names.length);
+    return Promise.reject(new Error('no database'));
+  }, 100);
+  for (let n = 0; n < messages; n += 1) void pump.take(messageOf(`m${n}`));
+  return { begunAtMs, sizes, pump };
+}
+
+it('the pause after a failure doubles up to 5 s', async () => {
+  const { begunAtMs, pump } = createFailing(2);
+  await run(30_000);
+  expect(pump.isBusy()).toBe(true);
+  const pauses = begunAtMs.slice(1).map((ms, i) => Math.round((ms - begunAtMs[i]!) / 50) * 50);
+  expect(pauses.slice(0, 8)).toEqual([100, 200, 400, 800, 1_600, 3_200, 5_000, 5_000]);
+});
+
+it('many messages that cannot be handled for 10 s go back to the queue, and few do not', async () => {
+  const { sizes } = createFailing(40);
+  await run(6_000);
+  expect(releases).toEqual([]);
+  await run(9_000);
+  expect(releases).toEqual([40]);
+  await run(10_000);
+  expect(new Set(sizes)).toEqual(new Set([40, 16]));
+  expect(sizes.at(-1)).toBe(16);
+  releases = [];
+  createFailing(32);
+  await run(30_000);
+  expect(releases).toEqual([]);
+});
+
+it('held messages are tried four times a second, and at once with what comes', async () => {
+  const pump = create((names) => Promise.resolve(names.filter((name) => name === 'h')));
+  void pump.take(messageOf('h'));
+  await run(1_000);
+  const tries = events.filter((event) => event === 'begin h').length;
+  expect(tries).toBeGreaterThanOrEqual(4);
+  expect(tries).toBeLessThanOrEqual(5);
+  void pump.take(messageOf('a'));
+  await run(40);
+  expect(acks.map(({ name }) => name)).toEqual(['a']);
+  expect(new Set(notes)).toEqual(
+    new Set([
+      'done: ',
+      'done: a',
+      'finish: 1 left',
+      'hold: the wallets of some messages are locked',
+    ]),
+  );
 });
