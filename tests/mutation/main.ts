@@ -53,9 +53,7 @@ function report(name: string, mutants: Mutants): number {
   const left = counted.filter(({ status }) => !caught.has(status));
   for (const { fileName, location, mutatorName, replacement, status } of left) {
     const place = `${relative(process.cwd(), fileName)}:${location.start.line}`;
-    console.log(
-      `  ${status} ${place}:${location.start.column} ${mutatorName} ${replacement ?? ''}`,
-    );
+    console.log(`  ${status} ${place}:${location.start.column} ${mutatorName} ${replacement}`);
   }
   const score = (100 * (counted.length - left.length)) / counted.length;
   console.log(

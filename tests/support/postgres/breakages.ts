@@ -142,7 +142,12 @@ export const breakages: readonly Breakage[] = [
     mayBeDone: true,
     begin: ({ cutter }) => {
       cutter.cut(1);
-      return Promise.resolve({ heal: () => Promise.resolve(cutter.cut(0)) });
+      return Promise.resolve({
+        heal: () => {
+          cutter.cut(0);
+          return Promise.resolve();
+        },
+      });
     },
   },
   {
@@ -150,7 +155,12 @@ export const breakages: readonly Breakage[] = [
     mayBeDone: true,
     begin: ({ cutter }) => {
       cutter.cut(1, true);
-      return Promise.resolve({ heal: () => Promise.resolve(cutter.cut(0)) });
+      return Promise.resolve({
+        heal: () => {
+          cutter.cut(0);
+          return Promise.resolve();
+        },
+      });
     },
   },
 ];

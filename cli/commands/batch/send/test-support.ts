@@ -48,6 +48,56 @@ export const chunkOf = (...rows: readonly ItemRow[]): Chunk => ({
   ...{ rows, digest: String(rows.at(-1)?.row), isLate: false },
 });
 
+const keysOf = (items: readonly TransactionItem[]) => items.map((one) => one.idempotencyKey);
+
+type Log = {
+  readonly serve: Serve;
+  readonly events: string[];
+  readonly sent: { readonly keys: string[]; readonly sentSince: (string | undefined)[] }[];
+};
+
+/** A stream whose answers come as soon as a message is written. */
+function openStream(stream: number, { serve, events, sent }: Log, onCancel: () => void) {
+  const answers: Answer[] = [];
+  let wake: () => void = () => undefined;
+  let isEnded = false;
+  events.push(`open ${stream}`);
+  const answer = (one: Answer): void => {
+    answers.push(one);
+    wake();
+  };
+  return {
+    write: ({ items, withPosition }: Partial<StreamTransactionsRequest>) => {
+      if (withPosition) {
+        answer({ ok: true, value: { results: [], ledgerPosition: `at ${stream}` } });
+        return Promise.resolve();
+      }
+      events.push(`write ${keysOf(items ?? []).join()}`);
+      sent.push({ keys: keysOf(items ?? []), sentSince: (items ?? []).map((i) => i.sentSince) });
+      const served = serve(items ?? [], stream);
+      if (served === undefined) return Promise.resolve();
+      answer(
+        'certainty' in served
+          ? { ok: false, failure: served }
+          : { ok: true, value: { results: [...served], ledgerPosition: undefined } },
+      );
+      return Promise.resolve();
+    },
+    end: () => {
+      isEnded = true;
+      wake();
+    },
+    read: async (): Promise<Answer> => {
+      while (answers.length === 0 && !isEnded) await new Promise<void>((r) => (wake = r));
+      return answers.shift() ?? { ok: true, value: undefined };
+    },
+    cancel: () => {
+      onCancel();
+      if (!isEnded) answer({ ok: false, failure: toLostFailure('cancelled') });
+    },
+  };
+}
+
 /** A batch before a server that is a function, with a clock that goes on by itself. */
 export function createWorld(chunks: readonly Chunk[], serve: Serve, change = {}) {
   /** What happened, in order. */
@@ -57,49 +107,8 @@ export function createWorld(chunks: readonly Chunk[], serve: Serve, change = {})
   const positions: string[] = [];
   let [nowMs, streams, cancelled] = [0, 0, 0];
   const left = [...chunks];
-  const keysOf = (items: readonly TransactionItem[]) => items.map((one) => one.idempotencyKey);
 
-  const open = () => {
-    const stream = (streams += 1);
-    const answers: Answer[] = [];
-    let wake: () => void = () => undefined;
-    let isEnded = false;
-    events.push(`open ${stream}`);
-    const answer = (one: Answer): void => {
-      answers.push(one);
-      wake();
-    };
-    return {
-      write: ({ items, withPosition }: Partial<StreamTransactionsRequest>) => {
-        if (withPosition) {
-          answer({ ok: true, value: { results: [], ledgerPosition: `at ${stream}` } });
-          return Promise.resolve();
-        }
-        events.push(`write ${keysOf(items ?? []).join()}`);
-        sent.push({ keys: keysOf(items ?? []), sentSince: (items ?? []).map((i) => i.sentSince) });
-        const served = serve(items ?? [], stream);
-        if (served === undefined) return Promise.resolve();
-        answer(
-          'certainty' in served
-            ? { ok: false, failure: served }
-            : { ok: true, value: { results: [...served], ledgerPosition: undefined } },
-        );
-        return Promise.resolve();
-      },
-      end: () => {
-        isEnded = true;
-        wake();
-      },
-      read: async (): Promise<Answer> => {
-        while (answers.length === 0 && !isEnded) await new Promise<void>((r) => (wake = r));
-        return answers.shift() ?? { ok: true, value: undefined };
-      },
-      cancel: () => {
-        cancelled += 1;
-        if (!isEnded) answer({ ok: false, failure: toLostFailure('cancelled') });
-      },
-    };
-  };
+  const open = () => openStream((streams += 1), { serve, events, sent }, () => (cancelled += 1));
   const note = (answered: readonly AnsweredRow[], kind: string): Promise<void> => {
     const texts = answered.map(({ row, answer }) => `${row.row} ${outcomeOf(answer)}`);
     events.push(`${kind} ${texts.join()}`);
