@@ -3,7 +3,7 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** What is done to a file: the name of it, and of the method of its handle. */
-export type Operation = {
+type Operation = {
   readonly method: string;
   /** The first name of the file in the folder; `folder` for the folder itself. */
   readonly file: string;
