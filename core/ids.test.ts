@@ -1,7 +1,16 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 
-import { isUuid, transactionIdOf, uuidV5, walletIdOf, type CallerClass } from './ids.ts';
+import {
+  canonicalId,
+  canonicalUuid,
+  idRangeOf,
+  isUuid,
+  transactionIdOf,
+  uuidV5,
+  walletIdOf,
+  type CallerClass,
+} from './ids.ts';
 
 /** RFC 9562, appendix A: the namespace of DNS names. */
 const dnsNamespace = '6ba7b810-9dad-11d1-80b4-00c04fd430c8';
@@ -82,3 +91,36 @@ it.each([
 ])('%j is no UUID in canonical form', (text) => {
   expect(isUuid(text)).toBe(false);
 });
+
+it.each([
+  [userId.toUpperCase(), userId],
+  [` ${userId} `, userId],
+  [userId, userId],
+  [`${userId}0`, undefined],
+  ['', undefined],
+])('%j is read as the UUID %s', (text, canonical) => {
+  expect(canonicalUuid(text)).toBe(canonical);
+});
+
+it('an id that is none stays the text that it is, in lower case and without blanks around', () => {
+  expect(canonicalId(' ABC-1 ')).toBe('abc-1');
+});
+
+it('the ids that begin with a prefix are those between the first and the last one', () => {
+  expect(idRangeOf('6f1c3f3e')).toEqual({
+    first: '6f1c3f3e-0000-0000-0000-000000000000',
+    last: '6f1c3f3e-ffff-ffff-ffff-ffffffffffff',
+  });
+  expect(idRangeOf('6f1c3f3e-00')).toEqual({
+    first: '6f1c3f3e-0000-0000-0000-000000000000',
+    last: '6f1c3f3e-00ff-ffff-ffff-ffffffffffff',
+  });
+  expect(idRangeOf(userId)).toEqual({ first: userId, last: userId });
+});
+
+it.each(['6f1c3f3', '6F1C3F3E', '6f1c3f3g', '6f1c3f3e0', `${userId}0`, ''])(
+  '%j is no prefix of an id',
+  (prefix) => {
+    expect(idRangeOf(prefix)).toBeUndefined();
+  },
+);

@@ -1,7 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { amountLimitMinor, formatMinor, parseAmount } from './money.ts';
+import {
+  absoluteMinor,
+  amountLimitMinor,
+  formatMinor,
+  parseAmount,
+  readAmount,
+  readNumber,
+} from './money.ts';
 
 describe('parseAmount', () => {
   it.each([
@@ -108,4 +115,29 @@ it('any text that parseAmount accepts is plain digits within the limit', () => {
     }),
     { numRuns: 2_000 },
   );
+});
+
+describe('amounts that come as JSON', () => {
+  it('a text is read as it stands, and a number as exactly that number', () => {
+    expect(readAmount('12.50', 2)).toEqual({ ok: true, minor: 1_250n });
+    expect(readAmount(12.5, 2)).toEqual({ ok: true, minor: 1_250n });
+    expect(readAmount(100, 2, '1e2')).toEqual({ ok: true, minor: 10_000n });
+    expect(readAmount('1e2', 2)).toMatchObject({ ok: false });
+  });
+
+  it('a number that was rounded when it was parsed is refused, with what to write', () => {
+    const source = '0.30000000000000004';
+    const rounded = { ok: false, problem: expect.stringContaining('write it as a text') as string };
+    expect(readAmount(Number(source), 2, source)).toEqual(rounded);
+    expect(readNumber(0.1 + 0.2)).toEqual(rounded);
+  });
+
+  it('a number that its source does not say is refused', () => {
+    expect(readNumber(1, '2')).toMatchObject({ ok: false });
+    expect(readNumber(1, '1')).toEqual({ ok: true, text: '1' });
+  });
+});
+
+it('the absolute value of an amount has no sign', () => {
+  expect([-5n, 0n, 5n].map(absoluteMinor)).toEqual([5n, 0n, 5n]);
 });

@@ -36,7 +36,7 @@ describe("the broker's users under Docker Compose", () => {
       const refusals: Error[] = [];
       channel.on('error', (error: Error) => void refusals.push(error));
       return await work(channel).catch(async (error: unknown) => {
-        await vi.waitFor(() => expect(refusals).not.toEqual([]));
+        await vi.waitFor(() => expect(refusals).not.toEqual([]), { timeout: 20_000 });
         throw refusals[0] ?? error;
       });
     } finally {

@@ -87,14 +87,14 @@ describe('outbox', () => {
     });
     await append('a');
     startRelay(stuck, first);
-    await vi.waitFor(() => expect(stuck.calls).toHaveLength(1));
+    await vi.waitFor(() => expect(stuck.calls).toHaveLength(1), { timeout: 20_000 });
     startRelay(createTransport(), second);
     await untilStalled(first, 'wallet.outbox', /not confirmed yet/);
     await untilStalled(second, 'wallet.outbox', /another daemon holds the relay lease until 20/);
     stuck.answer = () => Promise.resolve([]);
     confirm();
     await Promise.all([untilWell(first), untilWell(second)]);
-    await vi.waitFor(() => expect(lines).toHaveLength(4));
+    await vi.waitFor(() => expect(lines).toHaveLength(4), { timeout: 20_000 });
     expect(lines.sort()).toEqual([
       ...['wallet.outbox: no progress', 'wallet.outbox: no progress'],
       ...['wallet.outbox: progress again', 'wallet.outbox: progress again'],
@@ -109,7 +109,7 @@ describe('outbox', () => {
     });
     startRelay(sender, busy);
     await append('0');
-    await vi.waitFor(() => expect(sender.calls.length).toBeGreaterThan(0));
+    await vi.waitFor(() => expect(sender.calls.length).toBeGreaterThan(0), { timeout: 20_000 });
     startRelay(createTransport(), waiting);
     // Never empty: more comes than is sent.
     const endsAt = performance.now() + stallMs * 2;

@@ -79,6 +79,41 @@ describe('titles of tests', () => {
   });
 });
 
+describe('waits of tests', () => {
+  /** Each call of a function in a text, from its name to its closing bracket. */
+  function findCalls(text: string, name: string): string[] {
+    return text
+      .split(name)
+      .slice(1)
+      .map((rest) => {
+        let depth = 0;
+        for (let at = 0; at < rest.length; at += 1) {
+          if (rest[at] === '(') depth += 1;
+          if (rest[at] === ')') depth -= 1;
+          if (depth === 0) return rest.slice(0, at + 1);
+        }
+        return rest;
+      });
+  }
+  const isLimited = (call: string): boolean =>
+    /(\btimeout\b[^}]*\}|, (\d[\d_]+|[a-z]\w*)),?\s*\)$/.test(call);
+
+  it('a wait of a test names its time limit: a loaded machine needs more than the usual 1 s', () => {
+    expect(isLimited('(() => expect(one).toBe(2))')).toBe(false);
+    expect(isLimited('(() => expect(one).toBe(2), { timeout: 20_000 })')).toBe(true);
+    const unlimited = code
+      .filter((path) => path.startsWith('tests/') || isTest(path) || path.includes('test-support'))
+      .filter((path) => !exempt.has(path))
+      .flatMap((path) =>
+        ['vi.waitFor', 'expect.poll', 'expect\n      .poll', 'expect\n    .poll']
+          .flatMap((name) => findCalls(read(path), name))
+          .filter((call) => call.startsWith('(') && !isLimited(call))
+          .map((call) => `${path}: ${call.slice(0, 80)}`),
+      );
+    expect(unlimited).toEqual([]);
+  });
+});
+
 /** Private names of mechanisms that have a standard name (docs/glossary.md). */
 const bannedIdentifiers = [
   ...['createGate', 'createNap', 'createPace', 'createFit', 'createHeads', 'createHold'],

@@ -50,7 +50,9 @@ describe('pruning of a backlog', () => {
     const running = start({ name: 'codes', prune: pruneCodes });
     const wait = { timeout: 50_000, interval: 200 };
     await vi.waitFor(async () => expect(await count('mailed_codes')).toBe(0), wait);
-    await vi.waitFor(() => expect(read(running, 'walletd_pruned_rows_total')).toBe(4_000));
+    await vi.waitFor(() => expect(read(running, 'walletd_pruned_rows_total')).toBe(4_000), {
+      timeout: 20_000,
+    });
   });
 
   it('expired sessions with thousands of refresh tokens are deleted in portions', async () => {

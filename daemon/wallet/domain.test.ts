@@ -173,6 +173,18 @@ describe('idempotency', () => {
     afterPurchase.when({ ...deposit('d', 1000n), description: 'another text' }).then('replayed');
   });
 
+  it.each(['reversal', 'cancellation'] as const)(
+    'the key of a %s with another parent of the same amount is refused',
+    (operation) => {
+      const other = purchase('p2', 300n, 'Bookshop');
+      const again = undo(operation, 'c', bought);
+      const undone = given(noStates, ...history, other, again);
+      undone.when(undo(operation, 'c', other)).then('IDEMPOTENCY_KEY_REUSED');
+      undone.when({ ...again, parentId: undefined }).then('IDEMPOTENCY_KEY_REUSED');
+      undone.when(again).then('replayed');
+    },
+  );
+
   it('an undo is replayed whether it names its amount or not', () => {
     const again = undo('cancellation', 'c', bought);
     const cancelled = given(noStates, ...history, again);

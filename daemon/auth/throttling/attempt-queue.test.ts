@@ -52,6 +52,20 @@ describe('attempt queue', () => {
     expect(events).toEqual(['b1', 'a3', 'a2', 'a1']);
   });
 
+  it('callers with 4 to 9 failures are equals, and so are those with more', async () => {
+    const { join, events } = createBench();
+    for (const failures of [12, 10, 4, 9, 3, 2, 1, 0]) join(String(failures), { failures });
+    await pass(8_100);
+    expect(events).toEqual(['0', '1', '2', '3', '9', '4', '10', '12']);
+  });
+
+  it('of equal groups the one that was served longest ago goes first', async () => {
+    const { join, events } = createBench();
+    for (const name of ['a1', 'a2', 'b1', 'b2']) join(name, { group: name.slice(0, 1) });
+    await pass(4_100);
+    expect(events).toEqual(['b2', 'a2', 'b1', 'a1']);
+  });
+
   it('a queued attempt gives up after its longest wait, and reports the wait left', async () => {
     const { join, events, isEmpty } = createBench();
     join('impatient', {}, 400);

@@ -55,10 +55,13 @@ describe('a second factor after a change of the signing key', () => {
     await restart({ signingKeyPem: newKey, previousKeyPem: oldKey });
     expect(reasonOf(await signIn(ana))).toBe('ok');
     // No user has signed in with this secret meanwhile.
-    await vi.waitFor(async () => {
-      const { database } = current();
-      expect(await database.query('SELECT DISTINCT key_id FROM totp_secrets')).toHaveLength(1);
-    });
+    await vi.waitFor(
+      async () => {
+        const { database } = current();
+        expect(await database.query('SELECT DISTINCT key_id FROM totp_secrets')).toHaveLength(1);
+      },
+      { timeout: 20_000 },
+    );
     await restart({ signingKeyPem: newKey });
     expect(reasonOf(await signIn(ana))).toBe('ok');
     expect(reasonOf(await signIn(bia))).toBe('ok');

@@ -67,10 +67,14 @@ async function backup(run: HostRun, out: string): Promise<Outcome<Backup>> {
 }
 
 /** Keys that the settings name elsewhere. */
-function listMissing({ config: { signingKeyFile } }: HostRun): string[] {
-  if (signingKeyFile === undefined) return [];
-  return [
-    `walletd: ${signingKeyFile} (AUTH_SIGNING_KEY_FILE) is outside the data folder and not in the ` +
-      'backup: keep a copy of it too',
-  ];
+function listMissing({ config: { signingKeyFile, checkpointKeyFile } }: HostRun): string[] {
+  const files = { AUTH_SIGNING_KEY_FILE: signingKeyFile, CHECKPOINT_KEY_FILE: checkpointKeyFile };
+  return Object.entries(files).flatMap(([name, file]) =>
+    file === undefined
+      ? []
+      : [
+          `walletd: ${file} (${name}) is outside the data folder and not in the backup: ` +
+            'keep a copy of it too',
+        ],
+  );
 }

@@ -23,7 +23,7 @@ async function startPage(): Promise<Options> {
     location: { href: 'http://127.0.0.1:3000/docs' },
   });
   runInContext(readDocsFile('initializer.js').toString(), page);
-  await vi.waitFor(() => expect(swaggerUi).toHaveBeenCalledTimes(1));
+  await vi.waitFor(() => expect(swaggerUi).toHaveBeenCalledTimes(1), { timeout: 20_000 });
   expect(fetched.mock.calls).toEqual([['/openapi.json']]);
   return swaggerUi.mock.calls[0]?.[0] as Options;
 }

@@ -53,9 +53,9 @@ const countConnections = () =>
 it('a client that takes nothing of its answer loses the connection, and the answer ends', async () => {
   await start('/endless');
   client.pause();
-  await vi.waitFor(() => expect(given).toBeGreaterThan(0));
+  await vi.waitFor(() => expect(given).toBeGreaterThan(0), { timeout: 20_000 });
   await vi.waitFor(() => expect(isReleased).toBe(true), { timeout: 30_000 });
-  await vi.waitFor(async () => expect(await countConnections()).toBe(0));
+  await vi.waitFor(async () => expect(await countConnections()).toBe(0), { timeout: 20_000 });
 });
 
 it('a client that takes its answer slowly keeps the connection', async () => {

@@ -144,12 +144,13 @@ describe('streams of events', () => {
     const isOpen = () => openStream(client, bia);
     // The places of streams that were left before are free soon.
     const streams = [];
-    for (let i = 0; i < maxEventStreams; i += 1) streams.push(await vi.waitFor(isOpen));
+    for (let i = 0; i < maxEventStreams; i += 1)
+      streams.push(await vi.waitFor(isOpen, { timeout: 20_000 }));
     const refused = await send(world.url, 'GET', '/v1/events', bia);
     expect(refused.body).toMatchObject({ status: 503, reason: 'OVERLOADED' });
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
     streams[0]?.destroy();
-    streams.push(await vi.waitFor(isOpen));
+    streams.push(await vi.waitFor(isOpen, { timeout: 20_000 }));
     streams.forEach((stream) => stream.destroy());
     client.close();
   });
@@ -160,11 +161,14 @@ describe('streams of events', () => {
     const signedIn = await send(world.url, 'POST', '/auth/sign-in', { body });
     const headers = { cookie: signedIn.headers.get('set-cookie')?.split(';')[0] ?? '' };
     const client = createHttpClient(world.url);
-    const stream = await vi.waitFor(async () => {
-      const response = await client.open('GET', '/v1/events', { headers });
-      if (response.statusCode !== 200) throw new Error(`status ${String(response.statusCode)}`);
-      return response;
-    });
+    const stream = await vi.waitFor(
+      async () => {
+        const response = await client.open('GET', '/v1/events', { headers });
+        if (response.statusCode !== 200) throw new Error(`status ${String(response.statusCode)}`);
+        return response;
+      },
+      { timeout: 20_000 },
+    );
     const last = (async () => {
       let event: unknown;
       for await (const next of readEvents(stream)) event = next;

@@ -164,7 +164,7 @@ describe('GET /v1/exports/:id with wait', () => {
         headers: { authorization: `Bearer ${token}` },
         signal: leaving.signal,
       });
-      await vi.waitFor(() => expect(countLooks()).toBeGreaterThan(before + 1));
+      await vi.waitFor(() => expect(countLooks()).toBeGreaterThan(before + 1), { timeout: 20_000 });
       leaving.abort();
       await expect(waiting).rejects.toThrow();
       // Longer than any pause between two looks.
@@ -183,7 +183,9 @@ describe('GET /v1/exports/:id with wait', () => {
       const made = await send(own.url, 'POST', '/v1/exports', request);
       const path = `${made.headers.get('location') ?? ''}?wait=30`;
       const waiting = send(own.url, 'GET', path, { token: mine });
-      await vi.waitFor(() => expect(own.calls.filter(isLook).length).toBeGreaterThan(1));
+      await vi.waitFor(() => expect(own.calls.filter(isLook).length).toBeGreaterThan(1), {
+        timeout: 20_000,
+      });
       await own.stopGateway();
       expect((await waiting).status).toBe(202);
     }, own);

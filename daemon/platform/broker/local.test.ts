@@ -1,12 +1,19 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
-import type { Consumer, InboundMessage, OutboundMessage } from './broker.ts';
+import { createTransientRejection } from '../transient-rejection.ts';
+import type { Consumer, DeadLetter, Handling, InboundMessage, OutboundMessage } from './broker.ts';
 import { createLocalBroker } from './local.ts';
 
 const messageOf = (routingKey: string): OutboundMessage => ({
   messageId: routingKey,
   routingKey,
   body: { pattern: routingKey, data: {} },
+});
+
+const unavailable = createTransientRejection({
+  reason: 'DATABASE_UNAVAILABLE',
+  message: 'it is unavailable',
+  metadata: {},
 });
 
 /** A consumer that is bound with these patterns, and the messages that it received. */
@@ -48,4 +55,66 @@ it('the local broker ignores bindings to other exchanges', async () => {
   await broker.start([{ ...consumer, bindings }]);
   await broker.publish([messageOf('transaction.created')], 'own');
   expect(received).toEqual([]);
+});
+
+describe('what is not handled', () => {
+  const failing = (change: Partial<Consumer>): Consumer => ({
+    ...createConsumer('#').consumer,
+    ...change,
+  });
+  const start = async (...consumers: readonly Consumer[]) => {
+    const broker = createLocalBroker();
+    await broker.start(consumers);
+    return broker;
+  };
+  const messages = ['a', 'b', 'c'].map(messageOf);
+  const dead: Handling = { kind: 'dead', reason: 'NOT_JSON', field: 'body' };
+
+  it('messages are not confirmed while a consumer rejects or holds one of them', async () => {
+    const rejecting = await start(failing({ handle: () => Promise.reject(unavailable) }));
+    await expect(rejecting.publish(messages, 'own')).rejects.toThrow('unavailable');
+    const handle: Consumer['handle'] = (received) =>
+      Promise.resolve(received.map((_m, i) => ({ kind: i === 1 ? 'held' : 'done' })));
+    await expect((await start(failing({ handle }))).publish(messages, 'own')).rejects.toThrow('held');
+  });
+
+  it('messages are confirmed only once every consumer has handled them', async () => {
+    const first = createConsumer('#');
+    const second = failing({ handle: () => Promise.reject(unavailable) });
+    await expect((await start(first.consumer, second)).publish(messages, 'own')).rejects.toThrow();
+    expect(first.received).toHaveLength(3);
+  });
+
+  it('a dead letter is stored with its reason before the messages are confirmed', async () => {
+    const letters: DeadLetter[] = [];
+    const handle: Consumer['handle'] = (received) =>
+      Promise.resolve(received.map((_m, i) => (i === 1 ? dead : { kind: 'done' })));
+    const storeDeadLetters: Consumer['storeDeadLetters'] = (buried) => {
+      letters.push(...buried);
+      return Promise.resolve();
+    };
+    const broker = await start(failing({ handle, storeDeadLetters }));
+    expect(await broker.publish(messages, 'own')).toEqual([]);
+    expect(letters).toMatchObject([{ messageId: 'b', reason: 'NOT_JSON', field: 'body' }]);
+    const full = failing({ handle, storeDeadLetters: () => Promise.reject(unavailable) });
+    await expect((await start(full)).publish(messages, 'own')).rejects.toThrow('unavailable');
+  });
+
+  it('before its start and after its stop the broker confirms nothing', async () => {
+    const broker = createLocalBroker();
+    await expect(broker.publish(messages, 'own')).rejects.toThrow('not running');
+    await broker.start([createConsumer('#').consumer]);
+    await broker.stop();
+    await expect(broker.publish(messages, 'own')).rejects.toThrow('not running');
+  });
+
+  it('a consumer gets no more messages at once than it asks for', async () => {
+    const sizes: number[] = [];
+    const handle: Consumer['handle'] = (received) => {
+      sizes.push(received.length);
+      return Promise.resolve(received.map(() => ({ kind: 'done' })));
+    };
+    await (await start(failing({ handle, maxBatch: 2 }))).publish(messages, 'own');
+    expect(sizes).toEqual([2, 1]);
+  });
 });

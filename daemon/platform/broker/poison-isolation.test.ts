@@ -110,3 +110,8 @@ describe('failures that no message causes', () => {
     expect(store.batches.length).toBeLessThan(8 * 40);
   });
 });
+
+it('a consumer that does not answer each message is never taken to have handled them', async () => {
+  const handle = isolate(() => Promise.resolve([]));
+  await expect(handle(toMessages(['a', 'b']))).rejects.toThrow('not every message got an answer');
+});

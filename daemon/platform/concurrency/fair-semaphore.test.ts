@@ -62,6 +62,52 @@ describe('a fair semaphore', () => {
     expect(reasons).toEqual(paths.map((_, i) => (i === 4 ? 'OVERLOADED' : 'ok')));
   });
 
+  it('a permit that is given back twice makes room for one', async () => {
+    const { semaphore } = createBench();
+    const first = await semaphore.acquire(turn('a/1'));
+    const waiting = [semaphore.acquire(turn('a/1')), semaphore.acquire(turn('a/1'))];
+    const granted: number[] = [];
+    waiting.forEach((permit, i) => void permit.then(() => granted.push(i)));
+    if (first.ok) [1, 2].forEach(() => first.value());
+    await turnOver();
+    expect(granted).toEqual([0]);
+  });
+
+  it('a call that had a permit before waits at any bound, and goes first', async () => {
+    const { semaphore } = createBench({ ...limits, maxWaiting: 1 });
+    const first = await semaphore.acquire(turn('a/1'));
+    const granted: string[] = [];
+    const wait = (name: string, isResumed: boolean) =>
+      semaphore.acquire(turn('a/1'), isResumed).then((permit) => {
+        granted.push(`${name} ${reasonOf(permit)}`);
+        return permit;
+      });
+    void wait('new', false);
+    const resumed = wait('resumed', true);
+    void wait('too many', false);
+    if (first.ok) first.value();
+    const permit = await resumed;
+    expect(granted).toEqual(['too many OVERLOADED', 'resumed ok']);
+    if (permit.ok) permit.value();
+    await turnOver();
+    expect(granted.at(-1)).toBe('new ok');
+  });
+
+  it('calls that are given up make room for others in a full queue', async () => {
+    const { semaphore } = createBench({ ...limits, maxWaiting: 1 });
+    const first = await semaphore.acquire(turn('a/1'));
+    let isGone = false;
+    const gone = semaphore.acquire(turn('a/1', { isCancelled: () => isGone }));
+    isGone = true;
+    const next = semaphore.acquire(turn('b/1'));
+    expect(reasonOf(await gone)).toBe('CANCELLED');
+    if (first.ok) first.value();
+    expect(reasonOf(await next)).toBe('ok');
+    expect(reasonOf(await semaphore.acquire(turn('c/1', { isCancelled: () => true })))).toBe(
+      'CANCELLED',
+    );
+  });
+
   it('a fair semaphore does not start cancelled or late calls', async () => {
     const { run, started, finish } = createBench();
     let isGone = false;

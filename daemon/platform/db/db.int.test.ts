@@ -221,7 +221,7 @@ it('each lost database connection is reported once, and none while the pool clos
       `SELECT pg_terminate_backend(pid) FROM unnest('{${rows.map((row) => row?.pid).join()}}'::int[]) AS p (pid)`,
     );
   await end(await readPids());
-  await expect.poll(() => lost().length).toBe(2);
+  await expect.poll(() => lost().length, { timeout: 20_000 }).toBe(2);
   const second = await readPids();
   const closed = own.close();
   await end(second);

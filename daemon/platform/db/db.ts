@@ -61,6 +61,8 @@ export type DbOptions = {
   readonly maxConnectionAgeMs?: number;
   /** How long an answer to COMMIT is waited for; 20 s if not given. */
   readonly commitTimeoutMs?: number;
+  /** How long an answer to any other statement is waited for; 20 s if not given. */
+  readonly queryTimeoutMs?: number;
   /** Once it is aborted, connections are cut and no more are made: what waits fails. */
   readonly signal?: AbortSignal;
   readonly log: Log;
@@ -85,7 +87,10 @@ const settingsOf = ({ isByKey, lockTimeoutMs, idleInTransactionMs }: DbOptions) 
  */
 export function createDb(options: DbOptions): Db {
   const settings = settingsOf(options);
-  const driver = { query_timeout: queryTimeoutMs, types: resultTypes };
+  const driver = {
+    query_timeout: options.queryTimeoutMs ?? queryTimeoutMs,
+    types: resultTypes,
+  };
   const connections = createConnections({ ...options, settings, driver });
   const hanging = hangingCommits.createHangingCommits(options.maxConnections, (pids) =>
     withClient((c) => hangingCommits.findWaiting(c, pids)),

@@ -278,7 +278,7 @@ describe('replays', () => {
     const lost = replay(never.letters, letter.id);
     const { letters } = open(test.db);
     const claimed = 'SELECT 1 FROM dead_letters WHERE id = $1 AND claim_id IS NOT NULL';
-    await expect.poll(() => test.query(claimed, [letter.id])).toHaveLength(1);
+    await expect.poll(() => test.query(claimed, [letter.id]), { timeout: 20_000 }).toHaveLength(1);
     expect(reasonOf(await discard(letters, letter.id))).toBe('DEAD_LETTER_RESOLVED');
     expect(reasonOf(await replay(letters, letter.id))).toBe('DEAD_LETTER_RESOLVED');
     const text = `UPDATE dead_letters SET claimed_until = claimed_until - interval '61 s' WHERE id = $1`;

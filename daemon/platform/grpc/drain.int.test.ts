@@ -127,7 +127,7 @@ describe.each([true, false])('a stop, with the fast path %s', (isFastPathOn) => 
     expect(await raw.call('/test.Test/source', unknown)).toMatchObject({ status: 16 });
     const late = raw.call('/test.Test/source', unknown);
     const countWaiting = (): number => stand.server.readCounts().unauthenticated;
-    await vi.waitFor(() => expect(countWaiting()).toBe(1), 5_000);
+    await vi.waitFor(() => expect(countWaiting()).toBe(1), 20_000);
     await stand.server.stop(5_000);
     expect(await late).toMatchObject({ status: 16 });
   });

@@ -130,7 +130,7 @@ it('every call that is over emits "cancelled", even if it was answered (incoming
   const raw = clientOf(address);
   await raw.call(path, { messages: [Buffer.from('?')] });
   await raw.call(path, { messages: [Buffer.from('?')] });
-  await expect.poll(() => overs).toEqual([0, 1]);
+  await expect.poll(() => overs, { timeout: 20_000 }).toEqual([0, 1]);
 });
 
 it('a call has its deadline by the wall clock (incoming.ts)', async () => {

@@ -71,4 +71,20 @@ describe('check of balances', () => {
     expect(() => balance.checkSeq(2n)).toThrow('up to seq 2');
     expect(() => balance.end()).toThrow('at the end');
   });
+
+  it('the check of balances finds another closing balance, or another closing line', () => {
+    const extent: Extent = {
+      ...{ openingSeq: 0n, openingMinor: 0n, closingSeq: 1n, closingMinor: 1n, lineCount: 1n },
+      ...{ totalDebitMinor: 0n, totalCreditMinor: 1n, ...nothing },
+    };
+    const endOf = (change: Partial<Extent>): (() => void) => {
+      const balance = startBalanceCheck('w', { ...extent, ...change });
+      readLine(1n, 1n);
+      balance.add(row);
+      return () => balance.end();
+    };
+    expect(endOf({})).not.toThrow();
+    expect(endOf({ closingMinor: 2n })).toThrow('wallet w do not add up at the end');
+    expect(endOf({ closingSeq: 2n })).toThrow('at the end');
+  });
 });

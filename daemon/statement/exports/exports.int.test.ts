@@ -100,7 +100,7 @@ describe('an export', () => {
   it('an export emits an event when it is requested and when it is ready', async () => {
     const { id } = await calls.made(ana);
     await calls.ended(id, ana);
-    await vi.waitFor(() => expect(world.published).toHaveLength(2));
+    await vi.waitFor(() => expect(world.published).toHaveLength(2), { timeout: 20_000 });
     expect(world.published.map(({ routingKey, body }) => [routingKey, body])).toEqual([
       ['statement.requested', { pattern: 'statement_requested', data: { exportId: id } }],
       [

@@ -1,5 +1,5 @@
 import type { Operation } from '../../../core/operations.ts';
-import type { Rejection, Result } from '../../../core/reasons.ts';
+import { reasonCodes, type Rejection, type Result } from '../../../core/reasons.ts';
 import {
   commandsExchange,
   type Consumer,
@@ -188,29 +188,29 @@ function toPoison({ reason, metadata }: Rejection): Poison {
   );
 }
 
-/** Refusals that are no answer to the message, but trouble that will pass. */
-const transientReasons: ReadonlySet<string> = new Set([
-  'DATABASE_BUSY',
-  'DATABASE_UNAVAILABLE',
-  'OUTCOME_UNKNOWN',
-  'OUTBOX_FULL',
-  'OVERLOADED',
-]);
-
 /** Trouble of one wallet, which must not hold up the messages for others. */
 const ofOneWallet: ReadonlySet<string> = new Set(['WALLET_BUSY', 'INTERNAL']);
 
 /** Trouble of one wallet that only an operator can end, who can replay its messages then. */
 const forOperators: ReadonlySet<string> = new Set(['WALLET_CLOCK_AHEAD', 'WALLET_CORRUPT']);
 
-/** What becomes of a message; throws where all of them have to wait. */
+/** Codes of refusals that are final answers to the message. */
+const finalCodes: ReadonlySet<string> = new Set([
+  ...['INVALID_ARGUMENT', 'FAILED_PRECONDITION', 'NOT_FOUND', 'ALREADY_EXISTS'],
+  'PERMISSION_DENIED',
+]);
+
+/**
+ * What becomes of a message; throws where all of them have to wait. Every refusal that is no answer
+ * to the message is trouble that will pass: to wait loses nothing.
+ */
 export function toHandling(result: Result<AuditedDecision> | undefined): Handling {
   if (!result) throw new Error('a message got no answer');
   if (result.ok) return done;
   const { reason, metadata } = result.rejection;
   if (metadata['cause'] === 'content') return poison('INTERNAL', 'body');
-  if (transientReasons.has(reason)) throw createTransientRejection(result.rejection);
   if (ofOneWallet.has(reason)) return held;
   if (forOperators.has(reason)) return poison(reason, 'data.userId');
+  if (!finalCodes.has(reasonCodes[reason])) throw createTransientRejection(result.rejection);
   return done;
 }

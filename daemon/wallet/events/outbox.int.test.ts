@@ -140,12 +140,17 @@ describe('events by reference', () => {
     const transport = createTransport((messages) => Promise.resolve(messages.slice(1, 2)));
     const relay = createRelay({ db: test.db, broker: transport, log, load: loadEvents });
     relay.start();
-    await vi.waitFor(() => expect(transport.calls.length).toBeGreaterThanOrEqual(1));
-    transport.answer = (messages) => Promise.resolve(messages);
-    await vi.waitFor(async () => {
-      const rows = await test.query('SELECT * FROM outbox');
-      expect(rows).toMatchObject([{ event_count: 1, entry_refs: null, batch: null }]);
+    await vi.waitFor(() => expect(transport.calls.length).toBeGreaterThanOrEqual(1), {
+      timeout: 20_000,
     });
+    transport.answer = (messages) => Promise.resolve(messages);
+    await vi.waitFor(
+      async () => {
+        const rows = await test.query('SELECT * FROM outbox');
+        expect(rows).toMatchObject([{ event_count: 1, entry_refs: null, batch: null }]);
+      },
+      { timeout: 20_000 },
+    );
     await relay.stop();
     const { heard } = await sendAll();
     expect(heard.map((m) => m.messageId)).toEqual([transport.calls[0]?.[1]]);

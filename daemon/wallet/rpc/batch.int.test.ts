@@ -157,7 +157,7 @@ describe('rights and audit log', () => {
       return actions.filter((action) => action.startsWith('denied'));
     };
     await expect
-      .poll(readDenied)
+      .poll(readDenied, { timeout: 20_000 })
       .toEqual(Array.from({ length: 3 }, () => 'denied batchCreateTransactions'));
   });
 

@@ -249,7 +249,7 @@ it('the browser reports an inline style, and a request to another host, to these
     await fetch('http://127.0.0.2:9/').catch(() => undefined);
   })()`);
   await expect
-    .poll(() => found.violations)
+    .poll(() => found.violations, { timeout: 20_000 })
     .toEqual([
       expect.stringMatching(/^style-src(-elem)? inline/),
       expect.stringMatching(/^connect-src http:\/\/127\.0\.0\.2:9/),

@@ -95,7 +95,9 @@ describe.each(['nginx', 'haproxy'])('behind %s, as docs/operations.md configures
 
   it('a browser signs up, and its pages use the cookie, which those of others cannot', async () => {
     const body = { ...person, confirmPassword: person.password };
-    await expect.poll(async () => (await open(port, 'GET', '/readyz')).statusCode).toBe(200);
+    await expect
+      .poll(async () => (await open(port, 'GET', '/readyz')).statusCode, { timeout: 20_000 })
+      .toBe(200);
     const signedUp = await ask(port, 'POST', '/auth/sign-up', { body });
     expect(signedUp.status).toBe(200);
     const [cookie = ''] = signedUp.headers['set-cookie'] ?? [];
@@ -119,7 +121,7 @@ describe.each(['nginx', 'haproxy'])('behind %s, as docs/operations.md configures
     expect(events.statusCode).toBe(200);
     let seen = '';
     events.on('data', (chunk: Buffer) => (seen += chunk.toString()));
-    await expect.poll(() => seen).toContain(':');
+    await expect.poll(() => seen, { timeout: 20_000 }).toContain(':');
     const items = Array.from({ length: 1_000 }, (_x, i) => ({
       ...{ operation: 'deposit', amount: '0.01', description: 'x'.repeat(500) },
       idempotencyKey: `${proxy}-${i}`,

@@ -170,9 +170,12 @@ describe('a run that another host takes over', () => {
     const journal = await begin();
     await journal.append('1,done\r\n', { row: 1, digest: '', counts });
     await journal.noteSent(1);
-    await vi.waitFor(async () => {
-      expect(await readFile(`${path}.journal`, 'utf8')).toContain('"row":1');
-    });
+    await vi.waitFor(
+      async () => {
+        expect(await readFile(`${path}.journal`, 'utf8')).toContain('"row":1');
+      },
+      { timeout: 20_000 },
+    );
     isHeld = false;
     await expect(journal.noteSent(2)).rejects.toThrow(LockLostError);
     await journal.append('2,done\r\n', { row: 2, digest: '', counts }).catch(() => undefined);
@@ -185,9 +188,12 @@ describe('a run that another host takes over', () => {
   test('what a stopped process still writes does not reach the files of its successor', async () => {
     const stopped = await begin();
     await stopped.append('1,done\r\n', { row: 1, digest: '', counts });
-    await vi.waitFor(async () => {
-      expect(await readFile(`${path}.journal`, 'utf8')).toContain('"row":1');
-    });
+    await vi.waitFor(
+      async () => {
+        expect(await readFile(`${path}.journal`, 'utf8')).toContain('"row":1');
+      },
+      { timeout: 20_000 },
+    );
     isFromOtherHost = true;
     const next = await begin();
     expect(next.resumed).toMatchObject({ row: 1 });

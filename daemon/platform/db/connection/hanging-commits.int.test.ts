@@ -26,7 +26,7 @@ beforeAll(async () => {
   // Its COMMITs take a while, for no fault of a standby.
   await primary.query(`CREATE TABLE slow (n int);
     CREATE FUNCTION pause() RETURNS trigger LANGUAGE plpgsql
-      AS 'BEGIN PERFORM pg_sleep(4); RETURN NULL; END';
+      AS 'BEGIN PERFORM pg_sleep(60); RETURN NULL; END';
     CREATE CONSTRAINT TRIGGER pauses AFTER INSERT ON slow DEFERRABLE INITIALLY DEFERRED
       FOR EACH ROW EXECUTE FUNCTION pause()`);
   await primary.query("ALTER SYSTEM SET synchronous_standby_names = '*'");
@@ -89,5 +89,5 @@ it('slow COMMITs that wait for no standby do not block other transactions', asyn
   await waitUntil('the standby answers', async () => (await add(50)) === 'done');
   const slow = await Promise.all([1, 2, 3].map((n) => add(n, addSlowSql)));
   expect(slow).toEqual(Array(3).fill('transient, in doubt'));
-  await waitUntil('there is room', async () => (await add(51)) === 'done', 2_000);
+  await waitUntil('there is room', async () => (await add(51)) === 'done', 20_000);
 });

@@ -169,7 +169,9 @@ describe('several RabbitMQ nodes', () => {
     const url = `amqp://u:secret@127.0.0.1:${deadPort}/v`;
     const publisher = createPublisher(`${url},${url.replace('127.0.0.1', 'localhost')}`, log);
     try {
-      await vi.waitFor(() => expect(publisher.findTrouble()).toContain('127.0.0.1:'));
+      await vi.waitFor(() => expect(publisher.findTrouble()).toContain('127.0.0.1:'), {
+        timeout: 20_000,
+      });
       expect(publisher.findTrouble()).toContain(`localhost:${deadPort}: `);
       expect(publisher.findTrouble()).not.toContain('secret');
     } finally {
