@@ -4,8 +4,8 @@ import { ensureTestServices } from '../../scripts/test-services.ts';
 import { runVerification } from './run.ts';
 
 // `npm run test:verify -- --transactions 1000000 --edits 40`: a ledger of that size is verified,
-// then edited in so many wallets, one edit each, and verified again. Ends with 1 unless each edit is
-// found at its wallet and seq, and nothing else.
+// then edited in so many wallets, one edit each, and verified again. Ends with 1 unless each edit
+// is found at its wallet and seq, and nothing else.
 
 const { values } = parseArgs({
   options: {

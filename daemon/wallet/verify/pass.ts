@@ -56,14 +56,14 @@ export async function verifyLedger(options: VerifyOptions): Promise<void> {
   await withSnapshots(db, count, async (txs) => {
     const [first] = txs;
     if (first) await checkOutbox(first, walletId, onPart);
-    let failed: unknown;
+    let failed: Error | undefined;
     const work = async (tx: Tx, open: OpenLines | undefined): Promise<void> => {
       try {
         for (let span = spans.shift(); span && failed === undefined; span = spans.shift()) {
           await checkSpan(tx, span, open, options, () => failed !== undefined);
         }
       } catch (err) {
-        failed ??= err;
+        failed ??= err instanceof Error ? err : new Error('the pass failed', { cause: err });
       }
     };
     await Promise.all(txs.map((tx, i) => work(tx, lines?.[i])));
