@@ -98,6 +98,8 @@ export function createSamples(size: number): Readonly<Record<string, Sample>> {
     entry_ledger: all(wallets[7], 3n, many),
     entry_ledger_of_wallet: all(wallet, middle, many),
     entry_hash: one(wallet, 5n),
+    verify_hashes: all(wallets, repeat(5n)),
+    verify_parents: all(entries, wallets),
     balance_at: search(wallet, lastSeq, middleTime),
     inbox_read: all(added),
     inbox_require_new: all(added),
@@ -155,6 +157,7 @@ export function createSamples(size: number): Readonly<Record<string, Sample>> {
     line_unlinked_sums: all(wallet, middle, middle + many),
     line_page_asc: all(wallet, user, middle, lastSeq, many),
     line_page_desc: all(wallet, user, 0, middle, many),
+    verify_absent: all(wallets, repeat(5n)),
     rebuild_page: all(wallets[7], 3n, many),
     rebuild_wallet_page: all(wallet, middle, many),
     export_find: one(idOf('x', 1)),
@@ -214,6 +217,9 @@ const md5Bytes = (kind: string, n: number | string): Buffer =>
 
 /** Statements without a sample, and why none is needed. Their plans are looked at all the same. */
 export const withoutSample: Readonly<Record<string, readonly string[]>> = {
+  'a verification, which looks at all that waits': [
+    ...['snapshot_export', 'verify_letters', 'verify_pending_letters'],
+  ],
   'the outbox and its lease, which hold what is on its way': [
     ...[
       'outbox_delete',
@@ -223,6 +229,7 @@ export const withoutSample: Readonly<Record<string, readonly string[]>> = {
       'outbox_oldest',
       'outbox_rewrite',
     ],
+    ...['verify_outbox'],
   ],
   'one row by its key, for a command of one user': [
     ...[

@@ -9,7 +9,11 @@ export type CopiedPage = {
   readonly isLast: boolean;
 };
 
-export type Pages = { next(): Promise<CopiedPage> };
+export type Pages = {
+  next(): Promise<CopiedPage>;
+  /** Resolves when nothing is read any more: before that the transaction must not end. */
+  end(): Promise<void>;
+};
 
 /** How much is in memory of one reader: two pages of about so many bytes. */
 export type PageSize = { readonly bytes: number; readonly rows: number };
@@ -32,7 +36,15 @@ export function createPages<Place>(
   let after = options.first;
   let limit = Math.min(firstRows, size.rows);
   let ahead: Promise<CopiedPage> | undefined;
-  const fetch = async (): Promise<CopiedPage> => {
+  let reading: Promise<unknown> = Promise.resolve();
+  let isEnded = false;
+  const fetch = (): Promise<CopiedPage> => {
+    const fetched = fetchPage();
+    // Of what it rejects with, the caller of `next` learns.
+    reading = fetched.catch(() => undefined);
+    return fetched;
+  };
+  const fetchPage = async (): Promise<CopiedPage> => {
     const page = { bytes: [] as Buffer[], starts: [] as number[], ends: [] as number[] };
     let length = 0;
     await options.read(after, limit, (bytes, start, end) => {
@@ -54,10 +66,12 @@ export function createPages<Place>(
   return {
     next: async () => {
       const page = await (ahead ?? fetch());
-      ahead = page.isLast ? undefined : fetch();
-      // The next call gets it.
-      ahead?.catch(() => undefined);
+      ahead = page.isLast || isEnded ? undefined : fetch();
       return page;
+    },
+    end: async () => {
+      isEnded = true;
+      await reading;
     },
   };
 }

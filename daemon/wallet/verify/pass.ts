@@ -84,7 +84,7 @@ function* listSpans(): Generator<IdSpan> {
 }
 
 const noPage = { bytes: [], starts: [], ends: [], isLast: true };
-const noLines: Pages = { next: () => Promise.resolve(noPage) };
+const noLines: Pages = { next: () => Promise.resolve(noPage), end: () => Promise.resolve() };
 
 async function checkSpan(
   tx: Tx,
@@ -109,19 +109,26 @@ async function checkSpan(
     [merge.queues.lines, open?.(span, size) ?? noLines],
   ] as const;
   let [wallets, transactions] = [0, 0];
-  while (!merge.isOver() && !isStopped()) {
+  const step = async (): Promise<void> => {
     const waiting = readers.filter(([queue]) => queue.isWaiting());
     await Promise.all(waiting.map(async ([queue, pages]) => queue.add(await pages.next())));
     merge.run();
     if (undos.length > 0) found.push(...(await checkParents(run, undos.splice(0))));
-    const { taken: takenWallets } = merge.queues.wallets;
-    const { taken: takenEntries } = merge.queues.entries;
+    const taken = {
+      wallets: merge.queues.wallets.taken(),
+      transactions: merge.queues.entries.taken(),
+    };
     await onPart({
       ...{ findings: found.splice(0), missing: missing.splice(0) },
-      ...{ wallets: takenWallets() - wallets, transactions: takenEntries() - transactions },
+      ...{ wallets: taken.wallets - wallets, transactions: taken.transactions - transactions },
     });
-    wallets = takenWallets();
-    transactions = takenEntries();
+    ({ wallets, transactions } = taken);
+  };
+  try {
+    while (!merge.isOver() && !isStopped()) await step();
+  } finally {
+    // What is read ahead must not meet the end of the transaction.
+    for (const [, pages] of readers) await pages.end();
   }
 }
 
