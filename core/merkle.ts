@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 
 /*
  * The Merkle tree of RFC 6962, section 2.1: a leaf's hash is SHA-256 over 0 and the leaf's bytes,
- * an inner node's over 1 and the hashes of its two children. The left child of a tree of n leaves has
+ * an inner node's over 1 and the hashes of its two children. The left child of n leaves has
  * the largest power of two below n.
  */
 
