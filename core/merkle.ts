@@ -12,7 +12,7 @@ const node = Buffer.alloc(1 + 2 * hashBytes, 1);
 export const leafHash = (bytes: Uint8Array): Buffer =>
   hash('sha256', Buffer.concat([Buffer.of(0), bytes]), 'buffer');
 
-export function nodeHash(left: Buffer, right: Buffer): Buffer {
+function nodeHash(left: Buffer, right: Buffer): Buffer {
   left.copy(node, 1);
   right.copy(node, 1 + hashBytes);
   return hash('sha256', node, 'buffer');
