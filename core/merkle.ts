@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 
 /*
  * The Merkle tree of RFC 6962, section 2.1: a leaf's hash is SHA-256 over 0 and the leaf's bytes,
- * an inner node's over 1 and the hashes of its two children. The left child of a tree of n leaves has
+ * an inner node's over 1 and the hashes of its two children. The left child of n leaves has
  * the largest power of two below n.
  */
 
@@ -12,7 +12,7 @@ const node = Buffer.alloc(1 + 2 * hashBytes, 1);
 export const leafHash = (bytes: Uint8Array): Buffer =>
   hash('sha256', Buffer.concat([Buffer.of(0), bytes]), 'buffer');
 
-export function nodeHash(left: Buffer, right: Buffer): Buffer {
+function nodeHash(left: Buffer, right: Buffer): Buffer {
   left.copy(node, 1);
   right.copy(node, 1 + hashBytes);
   return hash('sha256', node, 'buffer');

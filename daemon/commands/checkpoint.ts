@@ -133,10 +133,10 @@ async function writeExport(db: Db, number: bigint, out: string): Promise<Result<
     await pipeline(Readable.from(parts), createWriteStream(out, { flags: 'wx', flush: true }));
     return succeed(out);
   } catch (err) {
-    const code = err instanceof Error && 'syscall' in err && 'code' in err ? err.code : undefined;
+    const code = err instanceof Error && 'syscall' in err && 'code' in err ? String(err.code) : '';
     if (code !== 'EEXIST') await rm(out, { force: true });
-    if (code === undefined) throw err;
-    const why = code === 'EEXIST' ? 'exists already, and is not overwritten' : `${String(code)}`;
+    if (code === '') throw err;
+    const why = code === 'EEXIST' ? 'exists already, and is not overwritten' : code;
     return refuse('INVALID_ARGUMENT', `--out: ${out}: ${why}`, { field: 'out' });
   }
 }

@@ -32,7 +32,12 @@ import { listReadings, watchDivergences } from './witness/watch.ts';
 
 export type { ReadLedger, RebuildProgress } from './rebuild/rebuild.ts';
 export { rebuild as rebuildOnHost } from './rebuild/rebuild.ts';
-export { countPendingLetters, findDeadLettered, findWithoutLine, withLines } from './verify/lines.ts';
+export {
+  countPendingLetters,
+  findDeadLettered,
+  findWithoutLine,
+  withLines,
+} from './verify/lines.ts';
 
 const limits: Pick<HostedService, 'bounds' | 'streams'> = {
   bounds: {

@@ -32,9 +32,9 @@ import { createWalletRefs } from './requests/wallet-refs.ts';
 import { createKnownUsers, findByWallets, type FindUsers } from './requests/users.ts';
 
 export { acceptClockAheadOnHost, type AheadRequest, type AheadWallet } from './host.ts';
-export { compareCheckpoint, type CheckpointFinding } from './checkpoints/compare.ts';
+export { compareCheckpoint } from './checkpoints/compare.ts';
 export { exportCheckpoint } from './checkpoints/export.ts';
-export { createCheckpointFile, formatSigned } from './checkpoints/file.ts';
+export { formatSigned } from './checkpoints/file.ts';
 export { isExportFault, readExport, type ExportedCheckpoint } from './checkpoints/read-export.ts';
 export * as checkpointStore from './checkpoints/store.ts';
 export { takeCheckpoint } from './checkpoints/take.ts';

@@ -5,9 +5,10 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 
 import { createTestDatabase, type TestDatabase } from '../support/postgres/database.ts';
+import { mayScan, mayScanYoung, small, withoutSample } from './exceptions.ts';
 import { findScans, pagesOf, toLiteral, type Explained } from './explain.ts';
 import { fillSql, services, type Service } from './fill.ts';
-import { createSamples, mayScan, mayScanYoung, small, withoutSample } from './samples.ts';
+import { createSamples } from './samples.ts';
 
 /** Every statement of the daemon: texts by name. The real ones, written down as they are made. */
 const statements = vi.hoisted(() => new Map<string, Set<string>>());

@@ -215,6 +215,7 @@ export function createSamples(size: number): Readonly<Record<string, Sample>> {
 
 const md5Bytes = (kind: string, n: number | string): Buffer =>
   Buffer.from(idOf(kind, n).replaceAll('-', ''), 'hex');
+<<<<<<< HEAD
 
 /** Statements without a sample, and why none is needed. Their plans are looked at all the same. */
 export const withoutSample: Readonly<Record<string, readonly string[]>> = {
@@ -317,3 +318,5 @@ export const mayScanYoung: Readonly<Record<string, string>> = {
   key_prune_expired: 'how few of them have expired is not known yet',
   session_ended: 'how few of them have ended is not known yet',
 };
+=======
+>>>>>>> checkpoint

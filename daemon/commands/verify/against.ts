@@ -29,7 +29,7 @@ export type AgainstRequest = {
 };
 
 /** An export whose signature, size and root are valid. */
-export type ValidExport = { readonly checkpoint: Checkpoint; readonly text: string };
+type ValidExport = { readonly checkpoint: Checkpoint; readonly text: string };
 
 /**
  * Reads an export to its end before anything is compared with it: what was forged is refused, and

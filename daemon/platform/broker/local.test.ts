@@ -75,7 +75,9 @@ describe('what is not handled', () => {
     await expect(rejecting.publish(messages, 'own')).rejects.toThrow('unavailable');
     const handle: Consumer['handle'] = (received) =>
       Promise.resolve(received.map((_m, i) => ({ kind: i === 1 ? 'held' : 'done' })));
-    await expect((await start(failing({ handle }))).publish(messages, 'own')).rejects.toThrow('held');
+    await expect((await start(failing({ handle }))).publish(messages, 'own')).rejects.toThrow(
+      'held',
+    );
   });
 
   it('messages are confirmed only once every consumer has handled them', async () => {

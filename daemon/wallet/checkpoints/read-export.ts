@@ -19,7 +19,7 @@ export type ExportedCheckpoint = {
 };
 
 /** Of a file that is no export of a checkpoint, or was changed. */
-export type ExportFault = Error & { readonly isExportFault: true };
+type ExportFault = Error & { readonly isExportFault: true };
 export const isExportFault = (err: unknown): err is ExportFault =>
   err instanceof Error && 'isExportFault' in err;
 const exportFault = (message: string): ExportFault =>

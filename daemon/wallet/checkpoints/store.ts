@@ -33,16 +33,10 @@ type CheckpointRow = {
 
 const columns = 'number, origin, taken_at, size, root, text, signature, key_id';
 
-const toCheckpoint = (row: CheckpointRow): StoredCheckpoint => ({
-  number: row.number,
-  origin: row.origin,
-  takenAtMs: row.taken_at,
-  size: row.size,
-  root: row.root,
-  text: row.text,
-  signature: row.signature,
-  keyId: row.key_id,
-});
+const toCheckpoint = (row: CheckpointRow): StoredCheckpoint => {
+  const { number, origin, taken_at: takenAtMs, size, root, text, signature, key_id: keyId } = row;
+  return { number, origin, takenAtMs, size, root, text, signature, keyId };
+};
 
 /** Any number that no other lock of this database has. */
 const lockNumber = 7_318_402_551;
@@ -297,12 +291,7 @@ export async function readEntriesAt(
   return new Map(
     rows.map((row) => [
       row.wallet_id,
-      {
-        userId: row.user_id,
-        currency: row.currency,
-        hash: row.hash,
-        lastSeq: row.last_seq,
-      },
+      { userId: row.user_id, currency: row.currency, hash: row.hash, lastSeq: row.last_seq },
     ]),
   );
 }

@@ -43,15 +43,16 @@ async function rewriteHistory(walletId: string): Promise<void> {
   let hash = expectedGenesis(walletId, wallet!.user_id, wallet!.currency);
   for (const row of rows) {
     const description = row.seq === '1' ? 'another text' : row.description;
+    const previous = Buffer.from(hash, 'hex');
     hash = expectedHash(hash, { ...row, description });
     const values = [walletId, row.seq, description, Buffer.from(hash, 'hex')];
-    for (const [service, table] of [
-      ['wallet', 'transactions'],
-      ['statement', 'statement_lines'],
-    ] as const) {
-      const text = `UPDATE ${table} SET description = $3, hash = $4 WHERE wallet_id = $1 AND seq = $2`;
-      await ask(service, text, values);
-    }
+    const where = 'WHERE wallet_id = $1 AND seq = $2';
+    await ask('wallet', `UPDATE transactions SET description = $3, hash = $4 ${where}`, values);
+    await ask(
+      'statement',
+      `UPDATE statement_lines SET description = $3, hash = $4, previous_hash = $5 ${where}`,
+      [...values, previous],
+    );
   }
   await ask('wallet', 'UPDATE wallets SET last_hash = $2 WHERE id = $1', [
     ...[walletId, Buffer.from(hash, 'hex')],
