@@ -4,14 +4,8 @@ export const withoutSample: Readonly<Record<string, readonly string[]>> = {
     ...['snapshot_export', 'verify_letters', 'verify_pending_letters'],
   ],
   'the outbox and its lease, which hold what is on its way': [
-    ...[
-      'outbox_delete',
-      'outbox_depth',
-      'outbox_lease',
-      'outbox_lease_end',
-      'outbox_oldest',
-      'outbox_rewrite',
-    ],
+    ...['outbox_any_for_listeners', 'outbox_delete', 'outbox_depth', 'outbox_lease'],
+    ...['outbox_lease_end', 'outbox_mark', 'outbox_oldest', 'outbox_rewrite'],
     ...['verify_outbox'],
   ],
   'one row by its key, for a command of one user': [
