@@ -138,7 +138,7 @@ describe('backup of a running server', () => {
     });
     await expect(stopped).rejects.toThrow('interrupted by SIGINT');
     expect(existsSync(out)).toBe(false);
-    await expect.poll(listSlots).toEqual([]);
+    await expect.poll(listSlots, { timeout: 30_000 }).toEqual([]);
     need(await backUp(dataDir, out));
   });
 });

@@ -62,7 +62,7 @@ async function keepOpen(
 }
 
 /** What passes waits while it is closed. */
-function createGate() {
+function createPause() {
   let closed: Promise<void> | undefined;
   let letGo: () => void = () => undefined;
   return {
@@ -99,7 +99,7 @@ export async function startListener(load: Load): Promise<Listener> {
   const heard = new Map<string, Map<bigint, Heard>>();
   let repeated = 0;
   let isStopped = false;
-  const gate = createGate();
+  const pause = createPause();
   let connection: ChannelModel | undefined;
 
   const take = (body: string): void => {
@@ -142,7 +142,7 @@ export async function startListener(load: Load): Promise<Listener> {
     await channel.prefetch(200);
     await channel.consume(queue, (message: ConsumeMessage | null) => {
       if (!message) return;
-      void gate.passed().then(() => takeMessage(load, take, channel, message));
+      void pause.passed().then(() => takeMessage(load, take, channel, message));
     });
     return { gone };
   };
@@ -153,8 +153,8 @@ export async function startListener(load: Load): Promise<Listener> {
     get repeated() {
       return repeated;
     },
-    pause: gate.close,
-    goOn: gate.open,
+    pause: pause.close,
+    goOn: pause.open,
     stop: async () => {
       isStopped = true;
       await closeConnection(connection);
