@@ -15,7 +15,7 @@ describe('schedule of faults', () => {
     expect(plan('b', 80)).not.toEqual(plan('a', 80));
   });
 
-  it('has as many faults as wanted, numbered from 1, each kind alone first', () => {
+  it('a schedule has as many faults as wanted, numbered from 1, each kind alone first', () => {
     const faults = plan('seed', 100);
     expect(faults.map(({ id }) => id)).toEqual(Array.from({ length: 100 }, (_, i) => i + 1));
     const first = faults.slice(0, faultKinds.length);

@@ -19,20 +19,20 @@ function startUp(text: string): Buffer {
 }
 
 describe('finding COMMIT in a Postgres connection', () => {
-  it('finds the answer to COMMIT behind other answers in the same chunk', () => {
+  it('the answer to COMMIT is found behind other answers in the same chunk', () => {
     const before = Buffer.concat([message('D', 'COMMIT'), message('C', 'INSERT 0 1')]);
     const find = createCommitFinder('C');
     expect(find(Buffer.concat([before, message('C', 'COMMIT')]))).toBe(before.length);
   });
 
-  it('does not take other texts for it', () => {
+  it('other texts are not taken for it', () => {
     const find = createCommitFinder('C');
     for (const text of ['ROLLBACK', 'BEGIN', 'SELECT 1', 'UPDATE 10'])
       expect(find(message('C', text))).toBeUndefined();
     expect(find(message('D', 'COMMIT'))).toBeUndefined();
   });
 
-  it('finds each COMMIT however the bytes are cut into chunks', () => {
+  it('COMMIT is found however the bytes are cut into chunks', () => {
     const texts = fc.constantFrom('COMMIT', 'BEGIN', 'SELECT 1', '');
     const cuts = fc.array(fc.nat(400), { maxLength: 12 });
     fc.assert(
