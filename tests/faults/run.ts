@@ -137,7 +137,7 @@ async function runOn(
   const readers = createReaders(load);
   const prober = createProber(load, personAt(site, proberAt));
   const commandLine = await createCommandLine(load, commandLineAt, personAt(site, commandLineAt));
-  const machine = await watchMachine(site, timeline);
+  const machine = watchMachine(site, timeline);
   const progress = watchProgress(site, load.record);
   const beganAtMs = performance.now();
   begin();
