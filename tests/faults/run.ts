@@ -137,7 +137,7 @@ async function runOn(
   const readers = createReaders(load);
   const prober = createProber(load, personAt(site, proberAt));
   const commandLine = await createCommandLine(load, commandLineAt, personAt(site, commandLineAt));
-  const machine = await watchMachine(site, timeline);
+  const machine = watchMachine(site, timeline);
   const progress = watchProgress(site, load.record);
   const beganAtMs = performance.now();
   begin();
@@ -161,7 +161,9 @@ async function runOn(
   await listener.stop();
   await progress.stop();
   for (const violation of checkAll(load.record.history(), await readFinalRows(site.dataDir))) {
-    report.violate(violation.checker, formatViolation(violation));
+    const isJudged = options.judgesLatency || violation.checker !== 'availability';
+    if (isJudged) report.violate(violation.checker, formatViolation(violation));
+    else say(`not judged in this run: ${formatViolation(violation)}`);
   }
   const besideLocks = options.judgesLatency ? load.latencies.evaluate(report) : [];
   load.latencies.print(say);

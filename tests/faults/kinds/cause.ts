@@ -50,7 +50,8 @@ export async function startAgain(
 ): Promise<void> {
   for (let tries = 1; ; tries += 1) {
     try {
-      return await node.start(extra, program);
+      await node.start(extra, program);
+      return;
     } catch (err) {
       if (tries === startTries) throw err;
       await sleep(500);

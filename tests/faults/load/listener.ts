@@ -61,17 +61,17 @@ async function keepOpen(
   }
 }
 
-/** What passes waits while it is closed. */
-function createPause() {
-  let closed: Promise<void> | undefined;
+/** What passes waits while a pause lasts. */
+function createPauses() {
+  let paused: Promise<void> | undefined;
   let letGo: () => void = () => undefined;
   return {
-    close: () => void (closed ??= new Promise((resolve) => (letGo = resolve))),
-    open: () => {
-      closed = undefined;
+    begin: () => void (paused ??= new Promise((resolve) => (letGo = resolve))),
+    end: () => {
+      paused = undefined;
       letGo();
     },
-    passed: () => closed ?? Promise.resolve(),
+    passed: () => paused ?? Promise.resolve(),
   };
 }
 
@@ -99,7 +99,7 @@ export async function startListener(load: Load): Promise<Listener> {
   const heard = new Map<string, Map<bigint, Heard>>();
   let repeated = 0;
   let isStopped = false;
-  const pause = createPause();
+  const pauses = createPauses();
   let connection: ChannelModel | undefined;
 
   const take = (body: string): void => {
@@ -142,7 +142,7 @@ export async function startListener(load: Load): Promise<Listener> {
     await channel.prefetch(200);
     await channel.consume(queue, (message: ConsumeMessage | null) => {
       if (!message) return;
-      void pause.passed().then(() => takeMessage(load, take, channel, message));
+      void pauses.passed().then(() => takeMessage(load, take, channel, message));
     });
     return { gone };
   };
@@ -153,8 +153,8 @@ export async function startListener(load: Load): Promise<Listener> {
     get repeated() {
       return repeated;
     },
-    pause: pause.close,
-    goOn: pause.open,
+    pause: pauses.begin,
+    goOn: pauses.end,
     stop: async () => {
       isStopped = true;
       await closeConnection(connection);

@@ -69,11 +69,13 @@ async function afterEachDeletion(
   isOver: () => boolean,
   work: () => Promise<void>,
 ): Promise<void> {
-  for (let seen = 0; !load.isHopeless() && !isOver(); await sleep(200)) {
+  let seen = 0;
+  while (!load.isHopeless() && !isOver()) {
     const { deletedQueues } = load.tally;
     const isDeleted = deletedQueues > seen;
     seen = deletedQueues;
     if (isDeleted) await work();
+    await sleep(200);
   }
 }
 

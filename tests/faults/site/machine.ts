@@ -21,7 +21,7 @@ const probeText = "SELECT pg_logical_emit_message(true, 'probe', '')";
  * this process, that take long. They are put on the timeline, so that a slow machine does not look
  * like a slow daemon.
  */
-export async function watchMachine(site: FaultSite, timeline: Timeline): Promise<MachineWatch> {
+export function watchMachine(site: FaultSite, timeline: Timeline): MachineWatch {
   // A new connection for each commit that follows on a failed one: faults end connections.
   const pool = new pg.Pool({ connectionString: site.ownerUrl, max: 1 });
   pool.on('error', () => undefined);

@@ -25,14 +25,14 @@ describe('finding COMMIT in a Postgres connection', () => {
     expect(find(Buffer.concat([before, message('C', 'COMMIT')]))).toBe(before.length);
   });
 
-  it('other texts are not taken for the answer to COMMIT', () => {
+  it('other texts are not taken for it', () => {
     const find = createCommitFinder('C');
     for (const text of ['ROLLBACK', 'BEGIN', 'SELECT 1', 'UPDATE 10'])
       expect(find(message('C', text))).toBeUndefined();
     expect(find(message('D', 'COMMIT'))).toBeUndefined();
   });
 
-  it('each COMMIT is found however the bytes are cut into chunks', () => {
+  it('COMMIT is found however the bytes are cut into chunks', () => {
     const texts = fc.constantFrom('COMMIT', 'BEGIN', 'SELECT 1', '');
     const cuts = fc.array(fc.nat(400), { maxLength: 12 });
     fc.assert(

@@ -109,14 +109,20 @@ function joinSockets(client: Socket, upstream: Socket, state: State): void {
   };
   client.on('data', (chunk) => {
     const at = findAsked(chunk);
-    if (at === undefined || !isWanted(true)) return toServer(chunk);
+    if (at === undefined || !isWanted(true)) {
+      toServer(chunk);
+      return;
+    }
     count();
     client.destroy();
     upstream.destroy();
   });
   upstream.on('data', (chunk) => {
     const at = findAnswered(chunk);
-    if (at === undefined || !isWanted(false)) return toClient(chunk);
+    if (at === undefined || !isWanted(false)) {
+      toClient(chunk);
+      return;
+    }
     count();
     upstream.removeAllListeners('data');
     // What the statements before it were answered arrives.
@@ -136,7 +142,10 @@ function createPipe(to: Socket, state: State): (chunk: Buffer, then?: () => void
     then?.();
   };
   return (chunk, then) => {
-    if (waiting === 0 && state.delayMs === 0 && !state.held) return write(chunk, then);
+    if (waiting === 0 && state.delayMs === 0 && !state.held) {
+      write(chunk, then);
+      return;
+    }
     waiting += 1;
     const dueMs = performance.now() + state.delayMs;
     last = last.then(async () => {

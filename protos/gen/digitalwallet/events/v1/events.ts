@@ -86,6 +86,22 @@ export interface StatementReady {
   status: string;
 }
 
+/** Pattern `ledger_checkpoint`, routing key ledger.checkpoint: a signed checkpoint of the ledger. */
+export interface LedgerCheckpoint {
+  number: bigint;
+  /** RFC 3339, UTC, milliseconds. */
+  takenAt: string;
+  wallets: bigint;
+  transactions: bigint;
+  /** Lower-case hex. */
+  root: string;
+  keyId: string;
+  /** What was signed. */
+  text: string;
+  /** base64. */
+  signature: string;
+}
+
 function createBaseTransactionEmitted(): TransactionEmitted {
   return { userId: "", transaction: undefined, messageId: "" };
 }
@@ -1149,6 +1165,206 @@ export const StatementReady: MessageFns<StatementReady> = {
     message.exportId = object.exportId ?? "";
     message.userId = object.userId ?? "";
     message.status = object.status ?? "";
+    return message;
+  },
+};
+
+function createBaseLedgerCheckpoint(): LedgerCheckpoint {
+  return { number: 0n, takenAt: "", wallets: 0n, transactions: 0n, root: "", keyId: "", text: "", signature: "" };
+}
+
+export const LedgerCheckpoint: MessageFns<LedgerCheckpoint> = {
+  encode(message: LedgerCheckpoint, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.number !== 0n) {
+      if (BigInt.asIntN(64, message.number) !== message.number) {
+        throw new globalThis.Error("value provided for field message.number of type int64 too large");
+      }
+      writer.uint32(8).int64(message.number);
+    }
+    if (message.takenAt !== "") {
+      writer.uint32(18).string(message.takenAt);
+    }
+    if (message.wallets !== 0n) {
+      if (BigInt.asIntN(64, message.wallets) !== message.wallets) {
+        throw new globalThis.Error("value provided for field message.wallets of type int64 too large");
+      }
+      writer.uint32(24).int64(message.wallets);
+    }
+    if (message.transactions !== 0n) {
+      if (BigInt.asIntN(64, message.transactions) !== message.transactions) {
+        throw new globalThis.Error("value provided for field message.transactions of type int64 too large");
+      }
+      writer.uint32(32).int64(message.transactions);
+    }
+    if (message.root !== "") {
+      writer.uint32(42).string(message.root);
+    }
+    if (message.keyId !== "") {
+      writer.uint32(50).string(message.keyId);
+    }
+    if (message.text !== "") {
+      writer.uint32(58).string(message.text);
+    }
+    if (message.signature !== "") {
+      writer.uint32(66).string(message.signature);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LedgerCheckpoint {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLedgerCheckpoint();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.number = reader.int64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.takenAt = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.wallets = reader.int64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.transactions = reader.int64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.root = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.keyId = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.text = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.signature = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): LedgerCheckpoint {
+    return {
+      number: isSet(object.number) ? BigInt(object.number) : 0n,
+      takenAt: isSet(object.takenAt)
+        ? globalThis.String(object.takenAt)
+        : isSet(object.taken_at)
+        ? globalThis.String(object.taken_at)
+        : "",
+      wallets: isSet(object.wallets) ? BigInt(object.wallets) : 0n,
+      transactions: isSet(object.transactions) ? BigInt(object.transactions) : 0n,
+      root: isSet(object.root) ? globalThis.String(object.root) : "",
+      keyId: isSet(object.keyId)
+        ? globalThis.String(object.keyId)
+        : isSet(object.key_id)
+        ? globalThis.String(object.key_id)
+        : "",
+      text: isSet(object.text) ? globalThis.String(object.text) : "",
+      signature: isSet(object.signature) ? globalThis.String(object.signature) : "",
+    };
+  },
+
+  toJSON(message: LedgerCheckpoint): unknown {
+    const obj: any = {};
+    if (message.number !== 0n) {
+      obj.number = message.number.toString();
+    }
+    if (message.takenAt !== "") {
+      obj.takenAt = message.takenAt;
+    }
+    if (message.wallets !== 0n) {
+      obj.wallets = message.wallets.toString();
+    }
+    if (message.transactions !== 0n) {
+      obj.transactions = message.transactions.toString();
+    }
+    if (message.root !== "") {
+      obj.root = message.root;
+    }
+    if (message.keyId !== "") {
+      obj.keyId = message.keyId;
+    }
+    if (message.text !== "") {
+      obj.text = message.text;
+    }
+    if (message.signature !== "") {
+      obj.signature = message.signature;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<LedgerCheckpoint>): LedgerCheckpoint {
+    return LedgerCheckpoint.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LedgerCheckpoint>): LedgerCheckpoint {
+    const message = createBaseLedgerCheckpoint();
+    message.number = (object.number !== undefined && object.number !== null) ? BigInt(object.number) : 0n;
+    message.takenAt = object.takenAt ?? "";
+    message.wallets = (object.wallets !== undefined && object.wallets !== null) ? BigInt(object.wallets) : 0n;
+    message.transactions = (object.transactions !== undefined && object.transactions !== null)
+      ? BigInt(object.transactions)
+      : 0n;
+    message.root = object.root ?? "";
+    message.keyId = object.keyId ?? "";
+    message.text = object.text ?? "";
+    message.signature = object.signature ?? "";
     return message;
   },
 };
