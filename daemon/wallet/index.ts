@@ -106,14 +106,10 @@ export function createWallet(options: WalletOptions) {
     findByWallets(commitDb, walletCache, config.defaultCurrency, peers.findUsers, walletRefs),
   );
   const emittedOptions = {
-    db,
-    groupCommit,
-    users,
-    walletRefs,
+    ...{ db, groupCommit, users, walletRefs, isOutboxFull },
     defaultCurrency: config.defaultCurrency,
     queue: config.queue,
     allowedOperations: config.amqpOperations,
-    isOutboxFull,
   };
   const emitted = createEmittedConsumer(emittedOptions);
   const trail = createAuditTrail({ db, log });

@@ -2,7 +2,7 @@ import { findFields, type TakeRow } from './copy.ts';
 import type { Tx } from './db.ts';
 
 /** Rows that COPY gave, each in one of the buffers, from its start to its end. */
-export type CopiedPage = {
+type CopiedPage = {
   readonly bytes: readonly Buffer[];
   readonly starts: readonly number[];
   readonly ends: readonly number[];

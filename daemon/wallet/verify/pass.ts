@@ -19,7 +19,7 @@ import {
 } from './store.ts';
 
 /** Opens the statement lines of the wallets from one id to another, as rows of `lineColumns`. */
-export type OpenLines = (span: IdSpan, size: PageSize) => Pages;
+type OpenLines = (span: IdSpan, size: PageSize) => Pages;
 
 /** What a part of the pass came to. */
 export type VerifyPart = {

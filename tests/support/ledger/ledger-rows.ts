@@ -92,7 +92,7 @@ function addWallet(
 }
 
 /** The hash that an entry has behind another one. */
-export const hashOf = (previous: string, entry: Entry): string =>
+const hashOf = (previous: string, entry: Entry): string =>
   expectedHash(previous, {
     ...entry,
     seq: String(entry.seq),
@@ -102,7 +102,7 @@ export const hashOf = (previous: string, entry: Entry): string =>
     at_ms: String(entry.micros / 1_000n),
   });
 
-export const toLine = (
+const toLine = (
   entry: Entry,
   rest: Pick<Line, 'previous_hash' | 'user_id' | 'currency'>,
 ): Line => ({ ...entry, source: entry.source === 1 ? 'grpc' : 'message', ...rest });

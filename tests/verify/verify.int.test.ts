@@ -1,17 +1,13 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
-import type { LedgerFinding } from '../../../core/ledger-check/index.ts';
-import { edit, editNames, placeOf } from '../../../tests/support/ledger/ledger-edits.ts';
-import {
-  makeLedger,
-  seededRandom,
-  type Ledger,
-} from '../../../tests/support/ledger/ledger-rows.ts';
-import { writeLedger } from '../../../tests/support/ledger/write-ledger.ts';
-import { createTestDatabase, type TestDatabase } from '../../../tests/support/postgres/database.ts';
-import { openLines } from '../../statement/verify/store.ts';
-import { withSnapshots } from '../../platform/db/db.ts';
-import { verifyLedger, type VerifyPart } from './pass.ts';
+import type { LedgerFinding } from '../../core/ledger-check/index.ts';
+import { edit, editNames, placeOf } from '../support/ledger/ledger-edits.ts';
+import { makeLedger, seededRandom, type Ledger } from '../support/ledger/ledger-rows.ts';
+import { writeLedger } from '../support/ledger/write-ledger.ts';
+import { createTestDatabase, type TestDatabase } from '../support/postgres/database.ts';
+import { openLines } from '../../daemon/statement/verify/store.ts';
+import { withSnapshots } from '../../daemon/platform/db/db.ts';
+import { verifyLedger, type VerifyPart } from '../../daemon/wallet/verify/pass.ts';
 
 let dbs: { wallet: TestDatabase; statement: TestDatabase };
 beforeAll(async () => {
