@@ -36,7 +36,7 @@ export const failpoints: readonly Failpoint[] = [
     maxHits: 20,
     file: relay,
     isOfRelay: true,
-    at: '    const left = new Set(await broker.publish(messages));',
+    at: '    const [own, listening] = await Promise.allSettled([',
     where: 'before',
   },
   {
@@ -44,7 +44,7 @@ export const failpoints: readonly Failpoint[] = [
     maxHits: 20,
     file: relay,
     isOfRelay: true,
-    at: '    const left = new Set(await broker.publish(messages));',
+    at: '    const unconfirmed = new Set(own.value);',
     where: 'after',
   },
   {

@@ -2,6 +2,7 @@ import type { Mutant } from './planted.ts';
 
 const relay = 'daemon/platform/outbox/relay.ts';
 const rows = 'daemon/platform/outbox/rows.ts';
+const round = 'daemon/platform/outbox/round.ts';
 const lease = 'daemon/platform/outbox/lease.ts';
 const pump = 'daemon/platform/broker/amqp/pump.ts';
 const verdict = 'daemon/statement/witness/verdict.ts';
@@ -35,14 +36,17 @@ export const eventMutants: readonly Mutant[] = [
     edits: [
       {
         file: relay,
-        before: '    const left = new Set(await broker.publish(messages));',
-        after: `await ackRows(db, lease, rows, new Set(), token);
-          const left = new Set(await broker.publish(messages));`,
+        before: '    const [own, listening] = await Promise.allSettled([',
+        after: `await completeRows(db, rows, {
+            unconfirmed: new Set(),
+            lease: [lease.holder, token],
+          });
+          const [own, listening] = await Promise.allSettled([`,
       },
       {
         file: relay,
-        before: 'acking.begin(rows, ackRows(db, lease, rows, left, token));',
-        after: 'acking.begin(rows, Promise.resolve());',
+        before: '    acking.begin(rows, hasAll ? finishing : listeners.expect(finishing));',
+        after: '    finishing.catch(() => undefined);',
       },
     ],
     scenario: 'broker cut',
@@ -57,15 +61,17 @@ export const eventMutants: readonly Mutant[] = [
       },
       {
         file: rows,
-        before: 'WHERE id <> ALL($1::bigint[]) ORDER BY id LIMIT $2',
-        after: 'WHERE id <> ALL($1::bigint[]) AND id > $4::bigint ORDER BY id LIMIT $2',
+        before: 'AND id <> ALL($1::bigint[]) ORDER BY id LIMIT $2',
+        after: 'AND id <> ALL($1::bigint[]) AND id > $4::bigint ORDER BY id LIMIT $2',
       },
       {
         file: rows,
-        before: '  return tx.query<OutboxRow>(readSql, [inHand, limits.rows, limits.events]);',
-        after: `const found = await tx.query(readSql, [inHand, limits.rows, limits.events, lastId]);
-          lastId = found.at(-1)?.id ?? lastId;
-          return found;`,
+        before: `    const rows = await tx.query<OutboxRow>(readSqls[audience], [inHand, maxRows, maxEvents]);
+`,
+        after: `const from = audience === 'own' ? lastId : 0n;
+          const rows = await tx.query(readSqls[audience], [inHand, maxRows, maxEvents, from]);
+          if (audience === 'own') lastId = rows.at(-1)?.id ?? lastId;
+`,
       },
     ],
     scenario: 'slow commit',
@@ -83,7 +89,7 @@ export const eventMutants: readonly Mutant[] = [
         before: "WHERE name = 'outbox' AND holder = $1 AND fencing_token = $2",
         after: 'WHERE $1::uuid IS NOT NULL AND $2::bigint IS NOT NULL',
       },
-      { file: relay, before: '  if (acked < sent.length) {', after: '  if (acked < 0) {' },
+      { file: round, before: '  if (!isDone) {', after: '  if (isDone === undefined) {' },
     ],
     scenario: 'quiet',
   },

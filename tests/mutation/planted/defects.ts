@@ -73,15 +73,14 @@ const messages: Readonly<Record<string, Defect>> = {
   },
   'the relay deletes before messages are confirmed': {
     file: 'daemon/platform/outbox/relay.ts',
-    find: 'const left = new Set(await broker.publish(messages));',
-    replace:
-      'const left = new Set<OutboundMessage>();\n    void broker.publish(messages).catch(() => []);',
+    find: "broker.publish(messages, 'own').finally(() => observeLag(rows, lag)),",
+    replace: "(void broker.publish(messages, 'own').catch(() => []), Promise.resolve([])),",
     tests: ['daemon/platform/outbox/relay.int.test.ts'],
   },
   'the relay ignores its fencing token': {
-    file: 'daemon/platform/outbox/relay.ts',
-    find: '  if (acked < sent.length) {',
-    replace: '  if (acked < 0) {',
+    file: 'daemon/platform/outbox/round.ts',
+    find: '  if (!isDone) {',
+    replace: '  if (isDone === undefined) {',
     tests: ['daemon/platform/outbox/lease.int.test.ts'],
   },
 };
