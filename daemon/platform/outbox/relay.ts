@@ -1,3 +1,4 @@
+import type { OutboundMessage } from '../broker/broker.ts';
 import type { Timing } from '../metrics.ts';
 import { readOldestOfOutbox } from '../progress/outbox.ts';
 import { describeTrouble } from '../progress/reasons.ts';
@@ -116,7 +117,7 @@ type RoundParts = RelayOptions & {
  * it sent: 0 if there was nothing to send, or nothing for us.
  */
 async function sendRound(parts: RoundParts): Promise<number> {
-  const { db, broker, load = loadNothing, lag, lease, acking, listeners } = parts;
+  const { db, load = loadNothing, lease, acking, listeners } = parts;
   const token = await lease.hold();
   if (token !== undefined) await listeners.takeOver(token);
   const rows = token === undefined ? [] : await readRound(db, 'own', acking.ids(), load);
@@ -127,7 +128,7 @@ async function sendRound(parts: RoundParts): Promise<number> {
   const messages = rows.flatMap((row) => row.messages);
   await whileRenewed(lease, async () => {
     const [own, listening] = await Promise.allSettled([
-      broker.publish(messages, 'own').finally(() => observeLag(rows, lag)),
+      publishToOwn(parts, rows, messages),
       listeners.tryAtOnce(rows),
     ]);
     if (own.status === 'rejected') throw own.reason;
@@ -143,6 +144,17 @@ async function sendRound(parts: RoundParts): Promise<number> {
     if (unconfirmed.size > 0) await acking.end();
   });
   return messages.length;
+}
+
+/** The messages that were not confirmed. An attempt that failed is no delay: another follows. */
+async function publishToOwn(
+  { broker, lag }: RoundParts,
+  rows: readonly SentRow[],
+  messages: readonly OutboundMessage[],
+): Promise<readonly OutboundMessage[]> {
+  const unconfirmed = await broker.publish(messages, 'own');
+  observeLag(rows, lag);
+  return unconfirmed;
 }
 
 function observeLag([oldest]: readonly SentRow[], lag: Timing | undefined): void {

@@ -73,8 +73,8 @@ const messages: Readonly<Record<string, Defect>> = {
   },
   'the relay deletes before messages are confirmed': {
     file: 'daemon/platform/outbox/relay.ts',
-    find: "broker.publish(messages, 'own').finally(() => observeLag(rows, lag)),",
-    replace: "(void broker.publish(messages, 'own').catch(() => []), Promise.resolve([])),",
+    find: 'publishToOwn(parts, rows, messages),',
+    replace: '(void publishToOwn(parts, rows, messages).catch(() => []), Promise.resolve([])),',
     tests: ['daemon/platform/outbox/relay.int.test.ts'],
   },
   'the relay ignores its fencing token': {
