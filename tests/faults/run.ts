@@ -161,9 +161,7 @@ async function runOn(
   await listener.stop();
   await progress.stop();
   for (const violation of checkAll(load.record.history(), await readFinalRows(site.dataDir))) {
-    const isJudged = options.judgesLatency || violation.checker !== 'availability';
-    if (isJudged) report.violate(violation.checker, formatViolation(violation));
-    else say(`not judged in this run: ${formatViolation(violation)}`);
+    report.violate(violation.checker, formatViolation(violation));
   }
   const besideLocks = options.judgesLatency ? load.latencies.evaluate(report) : [];
   load.latencies.print(say);
