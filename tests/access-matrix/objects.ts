@@ -18,6 +18,8 @@ export type ObjectRule = {
   readonly staff: 'operator admin' | 'admin' | 'as the service likes';
   /** Whether the owner is admitted with a valid request. */
   readonly own?: 'in' | 'not asked';
+  /** A refusal that is made of the object, after access to it was granted. */
+  readonly afterAccess?: string;
 };
 
 const page = { pageSize: 10, pageToken: '' };
@@ -56,6 +58,7 @@ const inWallet: readonly ObjectRule[] = (['BRL', 'EUR', 'JPY'] as const).flatMap
     request: ({ userId }: Belongings) => proofOf(userId, currency),
     hidden: noUser,
     staff: both,
+    afterAccess: 'CHECKPOINT_PENDING',
   },
   {
     rpc: 'statement.generateStatement',
