@@ -33,6 +33,9 @@ export function checkSeal(walletId: string, leaf: ProofLeaf, signed: SignedCheck
   if (!checkpoint) return fail('text', 'is not that of a checkpoint');
   const key = readPublicKey(signed.publicKey);
   if (!key) return fail('publicKey', 'is no Ed25519 key in PEM');
+  const publicKey = key.export({ type: 'spki', format: 'pem' }).toString();
+  // A proof has one text: also a PEM that other programs accept is refused.
+  if (publicKey !== signed.publicKey) return fail('publicKey', 'is not written as SPKI in PEM is');
   const keyId = keyIdOf(key);
   if (keyId !== checkpoint.keyId) return fail('publicKey', `is not the key ${checkpoint.keyId}`);
   if (!verifyCheckpoint(signed.text, signed.signature, key)) {
@@ -44,7 +47,6 @@ export function checkSeal(walletId: string, leaf: ProofLeaf, signed: SignedCheck
   if (root !== checkpoint.root) {
     return fail('root', 'is not the one that the leaf and its path lead to');
   }
-  const publicKey = key.export({ type: 'spki', format: 'pem' }).toString();
   const { timeMs, size: walletCount } = checkpoint;
   return { ok: true, value: { keyId, publicKey, timeMs, walletCount, rootHash: root } };
 }

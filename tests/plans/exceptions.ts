@@ -45,6 +45,7 @@ export const withoutSample: Readonly<Record<string, readonly string[]>> = {
   ],
   'once at a start, by pages along the key': ['totp_lock_sealed'],
   'a lock, of no table': ['checkpoint_lock'],
+  'the sessions, of no table': ['checkpoint_complete_time'],
   'once at a start, of the catalogue': ['db_durability', 'db_immutable', 'db_connection_limits'],
   'a user’s own sessions, keys and exports, which are few': [
     ...['session_excess', 'session_end', 'session_lock_all', 'session_announce'],

@@ -60,24 +60,29 @@ export async function checkExport(
 
 const useGenuine = 'use the file as `walletd checkpoint export` wrote it';
 
-/** Compares the ledger with an export that was checked. Works in pages, in constant memory. */
+/**
+ * Compares the ledger with an export that was checked, in pages and in constant memory. Answers how
+ * many wallets were compared: none if the checkpoint does not have the one that was asked for.
+ */
 export async function compareWith(
   db: Db,
   { file, walletId }: AgainstRequest,
   { text }: ValidExport,
   report: (findings: readonly LedgerFinding[]) => void,
   signal: AbortSignal,
-): Promise<Outcome<undefined>> {
+): Promise<Outcome<number>> {
   const opened = await openExport(file);
   if (!opened.ok) return opened;
   if (opened.value.text !== text) return fail(`${file} was changed meanwhile`, useGenuine);
   const { leaves } = opened.value;
+  let compared = 0;
   try {
-    for await (const { findings } of compareCheckpoint(db, select(leaves, walletId))) {
+    for await (const { wallets, findings } of compareCheckpoint(db, select(leaves, walletId))) {
       signal.throwIfAborted();
+      compared += wallets;
       report(findings.map(({ wallet, ...rest }) => ({ walletId: wallet, ...rest })));
     }
-    return succeed(undefined);
+    return succeed(compared);
   } catch (err) {
     return explainExport(file, err);
   }

@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
 
-import type { Checkpoint } from '../../../core/checkpoint.ts';
 import type { LedgerFinding } from '../../../core/ledger-check/index.ts';
 import { addExamples, usageExitCode, type CommandLine } from '../command-line.ts';
 import type { HostRun } from '../host-run.ts';
@@ -58,7 +57,7 @@ async function runVerify(run: HostRun, options: Options): Promise<number> {
     },
   );
   if (!done.ok) return printFault(done.fault);
-  const { findings, unsent, deadLetters, hasLines, against: checkpoint } = done.value;
+  const { findings, unsent, deadLetters, hasLines, against: compared } = done.value;
   printLine(`walletd: ${describe(done.value)}`);
   if (!hasLines) printLine('walletd: the statement lines were not checked');
   if (unsent > 0)
@@ -66,15 +65,21 @@ async function runVerify(run: HostRun, options: Options): Promise<number> {
   if (deadLetters > 0) {
     printLine(`walletd: ${deadLetters} dead letters wait: \`wallet dead-letters list\` shows them`);
   }
-  if (checkpoint) printCompared(checkpoint, keyFile);
+  if (compared) printCompared(compared, keyFile);
   if (findings === 0) return 0;
   printLine('hint: docs/verification.md says what each kind of finding means and what to do');
   return 1;
 }
 
-function printCompared({ number, timeMs }: Checkpoint, keyFile: string | undefined): void {
+function printCompared(
+  { checkpoint: { number, timeMs, size }, wallets }: NonNullable<VerifyTotals['against']>,
+  keyFile: string | undefined,
+): void {
   const at = new Date(timeMs).toISOString();
-  printLine(`walletd: compared with checkpoint ${number} of ${at}`);
+  printLine(`walletd: ${wallets} wallets compared with checkpoint ${number} of ${at}`);
+  if (wallets === 0 && size > 0n) {
+    printLine(`walletd: checkpoint ${number} does not have this wallet: it shows nothing of it`);
+  }
   if (keyFile !== undefined) return;
   printLine(
     'walletd: the key is the one in the database, which who changes the ledger can change, too: ' +

@@ -37,8 +37,8 @@ export type VerifyTotals = {
   deadLetters: number;
   /** False where there is no statement database here, or it was left out. */
   hasLines: boolean;
-  /** What the ledger was compared with. */
-  against?: Checkpoint;
+  /** What the ledger was compared with, and how many of its wallets. */
+  against?: { readonly checkpoint: Checkpoint; readonly wallets: number };
 };
 
 export type VerifyListener = {
@@ -124,7 +124,9 @@ async function verifyAll(
     for (const finding of findings) listener.onFinding(finding);
   };
   const compared = await compareWith(dbs.wallet, against, valid.value, report, signal);
-  return compared.ok ? succeed({ ...totals, against: valid.value.checkpoint }) : compared;
+  if (!compared.ok) return compared;
+  const { checkpoint } = valid.value;
+  return succeed({ ...totals, against: { checkpoint, wallets: compared.value } });
 }
 
 async function verifyBoth(

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
@@ -13,6 +14,7 @@ import { walletIdOf } from '../../../core/ids.ts';
 import { rootOf, rootOfPath } from '../../../core/merkle.ts';
 import { buildCommand } from '../../../tests/support/ledger/build-command.ts';
 import { createTestDatabase } from '../../../tests/support/postgres/database.ts';
+import { readClock } from '../../platform/db/db.ts';
 import { createLog } from '../../platform/log.ts';
 import { unwatched } from '../../platform/progress/watch.ts';
 import { createOptimisticCommit } from '../commit/optimistic-commit.ts';
@@ -117,6 +119,38 @@ describe('taking', () => {
     isOver = true;
     await load;
     expect(await compare(await exportText(5n))).toEqual([]);
+  });
+
+  it('nothing from before the time of a checkpoint is missing from it', async () => {
+    let isOver = false;
+    const load = Promise.all(
+      users.map(async (user) => {
+        while (!isOver) await deposit(user);
+      }),
+    );
+    const taken = [];
+    for (let i = 0; i < 20; i += 1) taken.push(await take());
+    isOver = true;
+    await load;
+    for (const { number, takenAtMs } of taken) {
+      const missing = await test.query(
+        `SELECT seq FROM transactions t WHERE occurred_at < $2 AND seq > coalesce(
+           (SELECT seq FROM checkpoint_leaves WHERE wallet_id = t.wallet_id AND number <= $1
+            ORDER BY number DESC LIMIT 1), 0)`,
+        [number, new Date(takenAtMs).toISOString()],
+      );
+      expect(missing).toEqual([]);
+    }
+  });
+
+  it('a commit in progress has read its clock after the time of a checkpoint', async () => {
+    const whileOpen = await test.db.tx(async (tx) => {
+      const clockMs = await readClock(tx);
+      await sleep(20);
+      return { clockMs, ...(await take()) };
+    });
+    expect(whileOpen.takenAtMs).toBeLessThanOrEqual(whileOpen.clockMs);
+    expect((await take()).takenAtMs).toBeGreaterThan(whileOpen.clockMs);
   });
 
   it('of several processes one takes each checkpoint', async () => {

@@ -96,7 +96,7 @@ async function* readLeaves(
 }
 
 function parseLeaf(line: string): Leaf | undefined {
-  const match = /^(\S{36}) (\d{1,19}) ([0-9a-f]{64})$/.exec(line);
+  const match = /^(\S{36}) (0|[1-9]\d{0,18}) ([0-9a-f]{64})$/.exec(line);
   const [, walletId = '', seq = '', hash = ''] = match ?? [];
   return isUuid(walletId) && BigInt(seq) < 2n ** 63n
     ? { walletId, seq: BigInt(seq), hash }

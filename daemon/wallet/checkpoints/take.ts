@@ -7,6 +7,7 @@ import { constraintOf, readClock, sqlStateOf, type Db, type Tx } from '../../pla
 import { appendOutbox } from '../../platform/outbox/relay.ts';
 import { toCheckpointMessage } from './message.ts';
 import * as store from './store.ts';
+import { readCompleteTime } from './time-store.ts';
 
 /** Leaves in a block: a path in the tree is made from one block's leaves and the blocks' roots. */
 export const blockSize = 4_096;
@@ -34,12 +35,12 @@ export async function takeCheckpoint(
   { everyMs = 0, signal, onBlock }: TakeOptions = {},
 ): Promise<store.StoredCheckpoint | undefined> {
   try {
+    const takenAtMs = await db.read(readCompleteTime);
     return await db.snapshotTx(async (tx) => {
       if (!(await store.lockTaking(tx))) return undefined;
       const last = await store.findLast(tx);
-      const clockMs = await readClock(tx);
-      return isDue(last, clockMs, everyMs)
-        ? take(tx, signer, { last, clockMs, signal, onBlock })
+      return isDue(last, await readClock(tx), everyMs)
+        ? take(tx, signer, { last, takenAtMs, signal, onBlock })
         : undefined;
     });
   } catch (err) {
@@ -66,13 +67,13 @@ export function isDue(
 
 type Taking = Pick<TakeOptions, 'signal' | 'onBlock'> & {
   readonly last: store.StoredCheckpoint | undefined;
-  readonly clockMs: number;
+  readonly takenAtMs: number;
 };
 
 async function take(
   tx: Tx,
   signer: Signer,
-  { last, clockMs: takenAtMs, signal, onBlock }: Taking,
+  { last, takenAtMs, signal, onBlock }: Taking,
 ): Promise<store.StoredCheckpoint> {
   const number = (last?.number ?? 0n) + 1n;
   const tree = await readTree(tx, number, () => {

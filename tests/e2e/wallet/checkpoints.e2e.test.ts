@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -59,6 +61,73 @@ async function rewriteHistory(walletId: string): Promise<void> {
   ]);
 }
 
+/** The commands of docs/verification.md that check a signature; those of walletd are run here. */
+async function readOpensslCommands(number: string): Promise<string> {
+  const blocks = readFileSync('docs/verification.md', 'utf8').match(/(?<=```sh\n)[^`]*(?=```)/g);
+  const block = blocks?.find((each) => each.includes('openssl pkeyutl')) ?? '';
+  const lines = block.replaceAll(/\b12\b/g, number).trimEnd().split('\n');
+  for (const line of lines) {
+    const [, args = '', file = ''] = /^walletd (.*) > (\S+)$/.exec(line) ?? [];
+    if (args === '') continue;
+    const done = await world.walletd(args.split(' '));
+    expectCode(done, 0);
+    writeFileSync(path(file), done.stdout);
+  }
+  return lines.filter((line) => !line.startsWith('walletd ')).join('\n');
+}
+
+it('what checkpoint show prints is checked with openssl as documented', async () => {
+  expectCode(await world.walletd(['checkpoint']), 0);
+  const [newest = ''] = (await world.walletd(['checkpoint', 'list'])).stdout.split('\t');
+  const commands = await readOpensslCommands(newest);
+  const shown = readFileSync(path(`checkpoint-${newest}`), 'utf8');
+  expect(shown).toMatch(
+    new RegExp(`^digital-wallet checkpoint 1\\n(\\w+ \\S+\\n){8}signature \\S{88}\\n$`),
+  );
+  expect(shown).toContain(`\nnumber ${newest}\n`);
+  const run = (script: string) =>
+    spawnSync('sh', ['-ec', script], { cwd: world.folder, encoding: 'utf8' });
+  const checked = run(commands);
+  expect(checked).toMatchObject({ status: 0, stderr: '' });
+  expect(checked.stdout).toContain('Signature Verified Successfully');
+  const changed = commands.replace('> text', "| sed 's/^wallets 2$/wallets 3/' > text");
+  expect(run(changed).status).not.toBe(0);
+
+  expect(await world.walletd(['checkpoint', 'show', '999'])).toMatchObject({
+    ...{ code: 1, stdout: '', stderr: expect.stringContaining('no checkpoint 999') as string },
+  });
+  for (const number of ['0', '-1', '1x', '']) {
+    const done = await world.walletd(['checkpoint', 'show', '--', number]);
+    expect(done).toMatchObject({ code: 2, stdout: '' });
+  }
+});
+
+it('verify --against with another key is refused, and with one wallet compares that one', async () => {
+  const file = path('whole.txt');
+  expectCode(await world.walletd(['checkpoint', 'take', '--export', file]), 0);
+  const [key, other] = [path('whole.pub'), path('other.pub')];
+  writeFileSync(key, (await world.walletd(['checkpoint', 'key'])).stdout);
+  const { publicKey } = generateKeyPairSync('ed25519');
+  writeFileSync(other, publicKey.export({ type: 'spki', format: 'pem' }));
+  const refused = await world.walletd(['verify', '--against', file, '--key', other]);
+  expect(refused).toMatchObject({ code: 1, stdout: '' });
+  expect(refused.stderr).toMatch(/is the key \w{16}, and \w{16} has signed/);
+  expectCode(await world.walletd(['verify', '--key', key]), 2);
+
+  const [{ id } = { id: '' }] = await ask<{ id: string }>(
+    'wallet',
+    'SELECT id FROM wallets WHERE seq = 3',
+  );
+  const against = ['--ledger-only', '--against', file, '--key', key];
+  const one = await world.walletd(['verify', '--wallet', id, ...against]);
+  expectCode(one, 0);
+  expect(one.stderr).toContain('3 transactions of 1 wallets checked');
+  expect(one.stderr).toContain('1 wallets compared with checkpoint');
+  const unknown = '11111111-2222-5333-8444-555555555555';
+  const none = await world.walletd(['verify', '--wallet', unknown, ...against]);
+  expect(none.stderr).toContain('does not have this wallet');
+});
+
 it('an exported checkpoint finds a history that was rewritten in both databases', async () => {
   expectCode(await ana.run(['balance']), 0);
   const taken = await world.walletd(['checkpoint']);
@@ -79,7 +148,7 @@ it('an exported checkpoint finds a history that was rewritten in both databases'
     expectCode(done, 0);
     return done;
   }, 30_000);
-  expect(clean.stderr).toContain(`compared with checkpoint ${number}`);
+  expect(clean.stderr).toContain(`2 wallets compared with checkpoint ${number}`);
   expect(clean.stdout).toBe('');
   expect((await world.walletd(against)).stderr).toContain('name yours with --key');
 
