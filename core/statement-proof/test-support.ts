@@ -1,3 +1,5 @@
+import { isDeepStrictEqual } from 'node:util';
+
 import {
   createModelKey,
   makeModelProof,
@@ -6,7 +8,7 @@ import {
   type ModelRange,
 } from '../../tests/support/ledger/proof-model.ts';
 import type { ProofPart } from './types.ts';
-import { verifyStatement } from './verify.ts';
+import { verifyStatement, type ProvedClaim } from './verify.ts';
 
 export const startMs = Date.parse('2026-02-10T12:00:00Z');
 export const [wallet, other] = [makeModelWallet(3, 12, startMs), makeModelWallet(6, 12, startMs)];
@@ -41,6 +43,28 @@ export async function verify(proof: Buffer, file: Buffer, chunkBytes = 1_000) {
   if (verdict.ok) return { claim: verdict.value, fault: '' };
   const { where, field, message } = verdict.fault;
   return { claim: undefined, fault: `${where}: ${field} ${message}` };
+}
+
+/**
+ * False if a changed proof proves what is not so. What it still may prove is the statement of
+ * another period in which there are the same entries: `timesMs` are those of all.
+ */
+export async function isRefusedOrTrue(
+  changed: Buffer,
+  { proof, file }: { readonly proof: Buffer; readonly file: Buffer },
+  timesMs: readonly number[],
+): Promise<boolean> {
+  const { claim } = await verify(changed, file, 1 << 20);
+  if (!claim) return true;
+  const genuine = await verify(proof, file, 1 << 20);
+  const withoutPeriod = (of: ProvedClaim | undefined) => ({
+    ...of,
+    statement: { ...of?.statement, fromMs: 0, toMs: 0 },
+  });
+  const { fromMs, toMs } = claim.statement;
+  const count = timesMs.filter((ms) => ms >= fromMs && ms < toMs).length;
+  const isSame = isDeepStrictEqual(withoutPeriod(claim), withoutPeriod(genuine.claim));
+  return isSame && BigInt(count) === claim.lines.count;
 }
 
 export const faultOf = async (parts: readonly ProofPart[], file: Buffer): Promise<string> =>

@@ -117,7 +117,9 @@ async function readAll(file: string, leaves: Leaves): Promise<Outcome<number>> {
 
 function explainExport(file: string, err: unknown) {
   if (isExportFault(err)) return fail(`${file}: ${err.message}`, useGenuine);
-  const isOfFile = err instanceof Error && 'syscall' in err && 'path' in err;
+  // A directory is opened, and cannot be read: that error has no path.
+  const isDirectory = err instanceof Error && 'code' in err && err.code === 'EISDIR';
+  const isOfFile = err instanceof Error && ('path' in err || isDirectory);
   if (!isOfFile) throw err;
   return fail(`--against: ${err.message}`, 'name an exported checkpoint that can be read');
 }
