@@ -26,6 +26,8 @@ function listSources(name: ServiceName, running: Running, deps: Deps): StatusSou
     db,
     hasLetters: hasMessages,
     hasOutbox: hasMessages,
+    hasCheckpoints: name === 'wallet',
+    checkpointEveryMs: config.checkpointMinutes * 60_000,
     broker: hasMessages
       ? { isRabbitMq: config.rabbitmqUrl !== undefined, findTrouble: () => broker.findTrouble() }
       : undefined,

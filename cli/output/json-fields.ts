@@ -110,6 +110,9 @@ export const jsonFields: Readonly<Record<string, JsonPaths>> = {
   'api-keys list': listOf(apiKey),
   'api-keys revoke': apiKey,
   'audit log': [...listOf([...auditEvent, ...words('actorEmail targetEmail')]), 'missingServices'],
+  'audit checkpoints': listOf(
+    words('number takenAt wallets transactions root keyId text signature'),
+  ),
   'audit verify': [...listOf(words('wallet seq kind detail')), 'findings'],
   'dead-letters list': listOf(deadLetter),
   'dead-letters show': deadLetter,

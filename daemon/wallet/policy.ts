@@ -19,6 +19,7 @@ export const policies: Policies<WalletServiceServer> = {
   streamLedger: { roles: [], service: true },
   verifyLedger: { roles: admins, service: true },
   getStatementProof: { roles: allRoles, scope: 'wallets:read' },
+  listCheckpoints: { roles: staff },
   listDeadLetters: { roles: staff, scope: 'dead-letters:read' },
   replayDeadLetters: { roles: staff, scope: 'dead-letters:write' },
   discardDeadLetters: { roles: staff, scope: 'dead-letters:write' },

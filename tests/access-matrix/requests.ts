@@ -86,6 +86,7 @@ export const plainRequests: Readonly<Record<string, (ground: Ground) => object>>
   'wallet.streamLedger': () => ({ afterWalletId: '', afterSeq: 0n }),
   'wallet.verifyLedger': () => ({}),
   'wallet.getStatementProof': ({ userId }) => proofOf(userId, 'BRL'),
+  'wallet.listCheckpoints': () => page,
   'wallet.listDeadLetters': () => ({ ...page, state: 0, reason: '', deadLetterIds: [] }),
   'wallet.replayDeadLetters': ofDeadLetters,
   'wallet.discardDeadLetters': () => ({ ...ofDeadLetters(), note: '' }),

@@ -56,6 +56,7 @@ export const rights = {
     streamLedger: 'service',
     verifyLedger: 'admin, service',
     getStatementProof: 'customer operator admin, key wallets:read',
+    listCheckpoints: 'operator admin',
     listDeadLetters: 'operator admin, key dead-letters:read',
     replayDeadLetters: 'operator admin, key dead-letters:write',
     discardDeadLetters: 'operator admin, key dead-letters:write',

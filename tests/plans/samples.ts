@@ -74,6 +74,7 @@ export function createSamples(size: number): Readonly<Record<string, Sample>> {
     checkpoint_list: all(size, many),
     checkpoint_list_after: all(size - many, many),
     checkpoint_one: one(size),
+    status_checkpoint: one(),
     checkpoint_wallets: all(nowhere, many),
     wait_briefly: one('50ms'),
     entry_last: all(wallets),

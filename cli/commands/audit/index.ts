@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 
 import type { Start } from '../shared/start.ts';
+import { addAuditCheckpoints } from './checkpoints.ts';
 import { addAuditLog } from './log.ts';
 import { addAuditVerify } from './verify.ts';
 
@@ -8,7 +9,8 @@ import { addAuditVerify } from './verify.ts';
 export function addAuditCommands(program: Command, start: Start): void {
   const group = program
     .command('audit')
-    .description('read the audit log, and verify the ledger (admins)');
+    .description('read the audit log, list checkpoints, and verify the ledger (admins)');
   addAuditLog(group, start);
+  addAuditCheckpoints(group, start);
   addAuditVerify(group, start);
 }

@@ -29,6 +29,8 @@ const cases: [Parameters<typeof describeOne>[0], string, string][] = [
   [{ projection: { lastLagMs: 12n, waitingMs: 31_000n } }, 'projection', 'problem'],
   [{ deadLetters: { pending: 0, hasMore: false } }, 'wallet letters', 'ok'],
   [{ deadLetters: { pending: 2, hasMore: false } }, 'wallet letters', 'warning'],
+  [{ checkpoint: { number: 7n, wallets: 3n, ageMs: 60_000n } }, 'checkpoint', 'ok'],
+  [{ checkpoint: { number: 7n, ageMs: 9_000_000n, isOverdue: true } }, 'checkpoint', 'warning'],
   [{ stalled: [{ name: 'wallet.outbox', ageMs: 61_000n, reason: 'why' }] }, 'stalled', 'problem'],
   [{ databaseTrouble: 'the database has not answered yet' }, 'wallet database', 'problem'],
   [{ trouble: 'a wallet is corrupt' }, 'wallet trouble', 'problem'],

@@ -26,6 +26,7 @@ export function describeOperations(statuses: Described): readonly Finding[] {
 
 function describeService(name: ServiceName, status: OperationalStatus): readonly Finding[] {
   const { databaseTrouble, broker, outbox, projection, deadLetters, stalled, trouble } = status;
+  const { checkpoint } = status;
   return [
     ...(databaseTrouble === ''
       ? []
@@ -34,6 +35,7 @@ function describeService(name: ServiceName, status: OperationalStatus): readonly
     ...(outbox ? [describeOutbox(name, outbox)] : []),
     ...(projection ? [describeProjection(projection)] : []),
     ...(deadLetters ? [describeLetters(name, deadLetters)] : []),
+    ...(checkpoint ? [describeCheckpoint(checkpoint)] : []),
     ...stalled.map(({ name: part, ageMs, reason }) =>
       problem('stalled', `${part}: nothing finished for ${formatSpan(Number(ageMs))}: ${reason}`, {
         ...{ fix: logFix, details: { part, ageMs: Number(ageMs) } },
@@ -97,4 +99,21 @@ function describeLetters(
   const noun = pending === 1 && !hasMore ? 'dead letter waits' : 'dead letters wait';
   const fix = `wallet dead-letters list --service ${name}`;
   return warning(check, `${count} ${noun} for a decision${since}`, { fix, details });
+}
+
+function describeCheckpoint({
+  number,
+  takenAt,
+  wallets,
+  ageMs,
+  isOverdue,
+}: NonNullable<OperationalStatus['checkpoint']>): Finding {
+  const details = {
+    ...{ number: Number(number), takenAt: takenAt?.toISOString() ?? null },
+    ...{ wallets: Number(wallets), ageMs: Number(ageMs), isOverdue },
+  };
+  const message = `number ${number}, of ${wallets} wallets, taken ${formatSpan(Number(ageMs))} ago`;
+  if (!isOverdue) return ok('checkpoint', message, { details });
+  const fix = 'see CHECKPOINT_KEY_FILE and the log of walletd; `walletd checkpoint` takes one now';
+  return warning('checkpoint', `the next one is overdue: the last is ${message}`, { fix, details });
 }

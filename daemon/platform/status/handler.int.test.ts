@@ -21,6 +21,7 @@ const stalled = { part: 'wallet.outbox', ageMs: 61_000, isStalled: true, reason:
 const createGetStatus = () =>
   createStatusHandler({
     ...{ version: '1.2.3', expectedVersion: 1, db: test.db, hasLetters: true, hasOutbox: true },
+    ...{ hasCheckpoints: true, checkpointEveryMs: 3_600_000 },
     broker: { isRabbitMq: true, findTrouble: () => 'connection refused' },
     readParts: () => [stalled, { ...stalled, part: 'wallet.fine', isStalled: false }],
     findTrouble: () => 'a wallet is corrupt',
@@ -61,6 +62,24 @@ describe('GetStatus', () => {
     const shown = await statusFor(callAs(randomUUID(), 'customer'));
     expect(shown).toMatchObject({ version: '1.2.3', schema: { appliedVersion: 1 } });
     expect(shown.operational).toBeUndefined();
+  });
+
+  it('staff learn of the last checkpoint, and whether the next one is overdue', async () => {
+    const read = async () => (await statusFor(operator, createGetStatus())).operational?.checkpoint;
+    expect(await read()).toBeUndefined();
+    const take = (number: number, age: string) =>
+      test.query(
+        `INSERT INTO checkpoints (number, origin, taken_at, size, root, text, signature, key_id,
+           block_starts, block_roots)
+         VALUES ($1, gen_random_uuid(), now() - $2::interval, 3, sha256(''), '', '', '', '', '')`,
+        [number, age],
+      );
+    await take(1, '121 minutes');
+    expect(await read()).toMatchObject({ number: 1n, wallets: 3n, isOverdue: true });
+    await take(2, '119 minutes');
+    expect(await read()).toMatchObject({ number: 2n, isOverdue: false });
+    await take(3, '-1 day');
+    expect(await read()).toMatchObject({ number: 3n, ageMs: 0n, isOverdue: false });
   });
 
   it('a database that hangs is reported, and callers share one statement', async () => {

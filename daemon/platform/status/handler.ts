@@ -27,6 +27,8 @@ export type StatusSources = StatusTables & {
     readonly waitingMs: number;
   };
   readonly findTrouble?: () => string | undefined;
+  /** From one checkpoint of the ledger to the next; undefined where this process takes none. */
+  readonly checkpointEveryMs?: number | undefined;
 };
 
 type Answer = { readonly status: ServiceStatus };
@@ -62,7 +64,7 @@ export function maySeeOperations(principal: Principal): boolean {
 
 function describe(sources: StatusSources, database: Recent<DatabaseReading>): OperationalStatus {
   const { broker, readParts, readProjection, findTrouble } = sources;
-  const { letters, outbox } = database.value ?? {};
+  const { letters, outbox, checkpoint } = database.value ?? {};
   const stalled = readParts().filter((part) => part.isStalled);
   return {
     databaseTrouble: database.trouble ?? '',
@@ -80,8 +82,20 @@ function describe(sources: StatusSources, database: Recent<DatabaseReading>): Op
       reason,
     })),
     trouble: findTrouble?.() ?? '',
+    checkpoint: checkpoint && describeCheckpoint(checkpoint, sources.checkpointEveryMs),
   };
 }
+
+/** It is taken at the next look after it is due, and takes a while where there are many wallets. */
+const checkpointGraceMs = 600_000;
+
+const describeCheckpoint = (
+  { number, takenAtMs, size, ageMs }: NonNullable<DatabaseReading['checkpoint']>,
+  everyMs = Infinity,
+) => ({
+  ...{ number, takenAt: new Date(takenAtMs), wallets: size, ageMs: toMs(Math.max(0, ageMs)) },
+  isOverdue: ageMs > everyMs + Math.max(everyMs, checkpointGraceMs),
+});
 
 const describeProjection = ({
   last,

@@ -17,6 +17,7 @@ import { reportDenial } from '../requests/denials.ts';
 import { changeStatus } from './freeze.ts';
 import type { GroupCommit } from '../commit/group-commit.ts';
 import { readItem, type ItemOptions } from '../requests/items.ts';
+import { listSignedCheckpoints } from './checkpoints.ts';
 import { streamLedger } from './ledger-stream.ts';
 import { getStatementProof, type ProofOptions } from './statement-proof.ts';
 import { openVerification } from './verify.ts';
@@ -86,6 +87,11 @@ export function createHandlers(options: HandlerOptions): Handlers<WalletServiceS
     freezeWallet: (request, context) => changeStatus(options, 'frozen', request, context),
     unfreezeWallet: (request, context) => changeStatus(options, 'active', request, context),
     getStatementProof: (request, context) => getStatementProof(options, request, context),
+    listCheckpoints: auditRead(
+      trail,
+      (request) => listSignedCheckpoints(options.db, request),
+      () => ({ action: 'checkpoint.list', target: 'all wallets' }),
+    ),
     streamLedger: (request) => Promise.resolve(streamLedger(options.db, request)),
     verifyLedger: (request, context) => openVerification(options, request, context),
   };

@@ -58,6 +58,25 @@ export interface OperationalStatus {
   stalled: StalledPart[];
   /** What else an operator should know; empty if nothing. */
   trouble: string;
+  /**
+   * The wallet service only. Absent before the first checkpoint, and if the database has not
+   * answered yet.
+   */
+  checkpoint?: CheckpointStatus | undefined;
+}
+
+/** The last signed checkpoint of the ledger. */
+export interface CheckpointStatus {
+  number: bigint;
+  takenAt: Date | undefined;
+  wallets: bigint;
+  /** By the clock of the database; 0 if that was set back. */
+  ageMs: bigint;
+  /**
+   * The next one is late: none was taken for twice the time that this server lets pass, and ten
+   * minutes at least after it was due.
+   */
+  isOverdue: boolean;
 }
 
 export interface BrokerStatus {
@@ -331,6 +350,7 @@ function createBaseOperationalStatus(): OperationalStatus {
     deadLetters: undefined,
     stalled: [],
     trouble: "",
+    checkpoint: undefined,
   };
 }
 
@@ -356,6 +376,9 @@ export const OperationalStatus: MessageFns<OperationalStatus> = {
     }
     if (message.trouble !== "") {
       writer.uint32(58).string(message.trouble);
+    }
+    if (message.checkpoint !== undefined) {
+      CheckpointStatus.encode(message.checkpoint, writer.uint32(66).fork()).join();
     }
     return writer;
   },
@@ -429,6 +452,14 @@ export const OperationalStatus: MessageFns<OperationalStatus> = {
             message.trouble = reader.string();
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.checkpoint = CheckpointStatus.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -458,6 +489,7 @@ export const OperationalStatus: MessageFns<OperationalStatus> = {
         : undefined,
       stalled: globalThis.Array.isArray(object?.stalled) ? object.stalled.map((e: any) => StalledPart.fromJSON(e)) : [],
       trouble: isSet(object.trouble) ? globalThis.String(object.trouble) : "",
+      checkpoint: isSet(object.checkpoint) ? CheckpointStatus.fromJSON(object.checkpoint) : undefined,
     };
   },
 
@@ -484,6 +516,9 @@ export const OperationalStatus: MessageFns<OperationalStatus> = {
     if (message.trouble !== "") {
       obj.trouble = message.trouble;
     }
+    if (message.checkpoint !== undefined) {
+      obj.checkpoint = CheckpointStatus.toJSON(message.checkpoint);
+    }
     return obj;
   },
 
@@ -507,6 +542,159 @@ export const OperationalStatus: MessageFns<OperationalStatus> = {
       : undefined;
     message.stalled = object.stalled?.map((e) => StalledPart.fromPartial(e)) || [];
     message.trouble = object.trouble ?? "";
+    message.checkpoint = (object.checkpoint !== undefined && object.checkpoint !== null)
+      ? CheckpointStatus.fromPartial(object.checkpoint)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseCheckpointStatus(): CheckpointStatus {
+  return { number: 0n, takenAt: undefined, wallets: 0n, ageMs: 0n, isOverdue: false };
+}
+
+export const CheckpointStatus: MessageFns<CheckpointStatus> = {
+  encode(message: CheckpointStatus, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.number !== 0n) {
+      if (BigInt.asIntN(64, message.number) !== message.number) {
+        throw new globalThis.Error("value provided for field message.number of type int64 too large");
+      }
+      writer.uint32(8).int64(message.number);
+    }
+    if (message.takenAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.takenAt), writer.uint32(18).fork()).join();
+    }
+    if (message.wallets !== 0n) {
+      if (BigInt.asIntN(64, message.wallets) !== message.wallets) {
+        throw new globalThis.Error("value provided for field message.wallets of type int64 too large");
+      }
+      writer.uint32(24).int64(message.wallets);
+    }
+    if (message.ageMs !== 0n) {
+      if (BigInt.asIntN(64, message.ageMs) !== message.ageMs) {
+        throw new globalThis.Error("value provided for field message.ageMs of type int64 too large");
+      }
+      writer.uint32(32).int64(message.ageMs);
+    }
+    if (message.isOverdue !== false) {
+      writer.uint32(40).bool(message.isOverdue);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CheckpointStatus {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCheckpointStatus();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.number = reader.int64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.takenAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.wallets = reader.int64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.ageMs = reader.int64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.isOverdue = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CheckpointStatus {
+    return {
+      number: isSet(object.number) ? BigInt(object.number) : 0n,
+      takenAt: isSet(object.takenAt)
+        ? fromJsonTimestamp(object.takenAt)
+        : isSet(object.taken_at)
+        ? fromJsonTimestamp(object.taken_at)
+        : undefined,
+      wallets: isSet(object.wallets) ? BigInt(object.wallets) : 0n,
+      ageMs: isSet(object.ageMs) ? BigInt(object.ageMs) : isSet(object.age_ms) ? BigInt(object.age_ms) : 0n,
+      isOverdue: isSet(object.isOverdue)
+        ? globalThis.Boolean(object.isOverdue)
+        : isSet(object.is_overdue)
+        ? globalThis.Boolean(object.is_overdue)
+        : false,
+    };
+  },
+
+  toJSON(message: CheckpointStatus): unknown {
+    const obj: any = {};
+    if (message.number !== 0n) {
+      obj.number = message.number.toString();
+    }
+    if (message.takenAt !== undefined) {
+      obj.takenAt = message.takenAt.toISOString();
+    }
+    if (message.wallets !== 0n) {
+      obj.wallets = message.wallets.toString();
+    }
+    if (message.ageMs !== 0n) {
+      obj.ageMs = message.ageMs.toString();
+    }
+    if (message.isOverdue !== false) {
+      obj.isOverdue = message.isOverdue;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<CheckpointStatus>): CheckpointStatus {
+    return CheckpointStatus.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CheckpointStatus>): CheckpointStatus {
+    const message = createBaseCheckpointStatus();
+    message.number = (object.number !== undefined && object.number !== null) ? BigInt(object.number) : 0n;
+    message.takenAt = object.takenAt ?? undefined;
+    message.wallets = (object.wallets !== undefined && object.wallets !== null) ? BigInt(object.wallets) : 0n;
+    message.ageMs = (object.ageMs !== undefined && object.ageMs !== null) ? BigInt(object.ageMs) : 0n;
+    message.isOverdue = object.isOverdue ?? false;
     return message;
   },
 };
