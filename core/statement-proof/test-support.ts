@@ -47,7 +47,8 @@ export async function verify(proof: Buffer, file: Buffer, chunkBytes = 1_000) {
 
 /**
  * False if a changed proof proves what is not so. What it still may prove is the statement of
- * another period in which there are the same entries: `timesMs` are those of all.
+ * another period in which there are the same entries (`timesMs` are those of all), or that a JSON
+ * file, which has no language, was written in another.
  */
 export async function isRefusedOrTrue(
   changed: Buffer,
@@ -58,7 +59,7 @@ export async function isRefusedOrTrue(
   if (!claim) return true;
   const genuine = await verify(proof, file, 1 << 20);
   const withoutPeriod = (of: ProvedClaim | undefined) => ({
-    ...of,
+    ...{ ...of, file: of?.file.format },
     statement: { ...of?.statement, fromMs: 0, toMs: 0 },
   });
   const { fromMs, toMs } = claim.statement;
