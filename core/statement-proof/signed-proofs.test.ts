@@ -153,6 +153,9 @@ describe('the ends of the period', () => {
   });
 });
 
+/** So many hashes that a list begins with. */
+const nulls = (count: number): string => `"${'0'.repeat(64)}",`.repeat(count);
+
 describe('the text of a proof', () => {
   const made = make();
   const text = printModelProof(made.parts).toString();
@@ -182,6 +185,24 @@ describe('the text of a proof', () => {
     const long = text.replace('"actor":"', `"actor":"${'a'.repeat(200_000)}`);
     const { fault } = await verify(Buffer.from(long), made.file);
     expect(fault).toContain('is longer than any line of a proof');
+  });
+
+  it.each([
+    ['a text of more than 4,096 characters', /"actor":"/, `"actor":"${'a'.repeat(4_097)}`, 'actor'],
+    ['a path of more than 63 hashes', /"path":\[/, `"path":[${nulls(64)}`, 'path'],
+    ['half of a surrogate pair', /"actor":"/, '"actor":"\\ud800', 'actor'],
+  ])('%s is refused before anything is computed', async (_what, from, to, field) => {
+    expect(text).toMatch(from);
+    const { fault } = await verify(Buffer.from(text.replace(from, to)), made.file);
+    expect(fault).toMatch(new RegExp(`^line \\d+ of the proof: ${field} has no valid value`));
+  });
+
+  it('bytes that are not UTF-8 are refused as such', async () => {
+    const [start, end] = [text.indexOf('"actor":"') + 9, text.length];
+    const [before, after] = [text.slice(0, start), text.slice(start, end)];
+    const broken = [Buffer.from(before), Buffer.of(0xff), Buffer.from(after)];
+    const { fault } = await verify(Buffer.concat(broken), made.file);
+    expect(fault).toMatch(/^line \d+ of the proof: proof is not UTF-8/);
   });
 
   it('a proof that changes while it is read is refused', async () => {
