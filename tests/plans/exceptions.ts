@@ -82,6 +82,7 @@ export const small: ReadonlySet<string> = new Set([
 /** Statements that may read a whole table, and why. */
 export const mayScan: Readonly<Record<string, string>> = {
   db_connection_limits: 'once at a start; the server’s roles and databases are few',
+  checkpoint_complete_time: 'once for each checkpoint; databases of a server are few',
   status_schema: 'a row for each migration, once a second at most',
   attempt_prune: 'deletes up to 10,000 rows: much of a table that is small',
   revocation_prune: 'deletes up to 10,000 rows: much of a table that is small',

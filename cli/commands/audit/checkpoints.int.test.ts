@@ -4,7 +4,13 @@ import {
   Checkpoint,
   type ListCheckpointsRequest,
 } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
-import { createCli, fakeToken, startFakeServer, type Cli, type FakeServer } from '../../test-support.ts';
+import {
+  createCli,
+  fakeToken,
+  startFakeServer,
+  type Cli,
+  type FakeServer,
+} from '../../test-support.ts';
 
 let cli: Cli;
 let server: FakeServer;

@@ -110,7 +110,7 @@ describe('files and proofs of a server', () => {
 });
 
 /** Other values of the same shape, of every field in a JSON value. */
-function* changeValue(value: unknown): Generator<unknown> {
+function* changeValue(value: unknown): Generator {
   if (Array.isArray(value)) {
     for (const [at, item] of value.entries()) {
       for (const other of changeValue(item)) yield value.with(at, other);
@@ -139,7 +139,8 @@ function* changeText(text: string): Generator<string> {
   else if (/^[0-9a-f-]{36}$/.test(text)) yield text.replace(/.$/, (at) => (at === '0' ? '1' : '0'));
   else if (text.endsWith('Z') && !Number.isNaN(parsed)) {
     yield* [-3_600_000, 3_600_000].map((by) => new Date(parsed + by).toISOString());
-  } else yield* [`${text}x`, '', 'deposit', 'cancellation', 'message', 'pt-BR', 'csv', 'json', 'UTC'];
+  } else
+    yield* [`${text}x`, '', 'deposit', 'cancellation', 'message', 'pt-BR', 'csv', 'json', 'UTC'];
 }
 
 describe('a proof of a server whose fields are changed', () => {
@@ -153,7 +154,9 @@ describe('a proof of a server whose fields are changed', () => {
       for (const [at, line] of lines.entries()) {
         const [, key = '', text, end = ''] = /^("\w+":)?(\{.*\}|"[^"]*")(,|\}?)$/.exec(line) ?? [];
         if (text === undefined) continue;
-        const [value, closing] = key.includes('checkpoint') ? [text.slice(0, -1), '}'] : [text, end];
+        const [value, closing] = key.includes('checkpoint')
+          ? [text.slice(0, -1), '}']
+          : [text, end];
         for (const other of changeValue(JSON.parse(closing === '}' ? value : text) as unknown)) {
           const changed = lines.with(at, `${key}${JSON.stringify(other)}${closing}`).join('\n');
           if (changed === proof.toString()) continue;

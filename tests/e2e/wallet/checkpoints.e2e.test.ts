@@ -65,7 +65,10 @@ async function rewriteHistory(walletId: string): Promise<void> {
 async function readOpensslCommands(number: string): Promise<string> {
   const blocks = readFileSync('docs/verification.md', 'utf8').match(/(?<=```sh\n)[^`]*(?=```)/g);
   const block = blocks?.find((each) => each.includes('openssl pkeyutl')) ?? '';
-  const lines = block.replaceAll(/\b12\b/g, number).trimEnd().split('\n');
+  const lines = block
+    .replaceAll(/\b12\b/g, number)
+    .trimEnd()
+    .split('\n');
   for (const line of lines) {
     const [, args = '', file = ''] = /^walletd (.*) > (\S+)$/.exec(line) ?? [];
     if (args === '') continue;
