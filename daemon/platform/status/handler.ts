@@ -27,7 +27,7 @@ export type StatusSources = StatusTables & {
     readonly waitingMs: number;
   };
   readonly findTrouble?: () => string | undefined;
-  /** From one checkpoint of the ledger to the next; undefined where this process takes none. */
+  /** The setting: from one checkpoint of the ledger to the next. The wallet service only. */
   readonly checkpointEveryMs?: number | undefined;
 };
 
