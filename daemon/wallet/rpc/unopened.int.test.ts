@@ -103,7 +103,8 @@ describe('a wallet that was never opened', () => {
       expect(await ways[way]!(test.db, deposit())).toMatchObject([refused]);
       expect(await rows()).toEqual(before);
       const request = { wallet: 'all', note: 'the clock was wrong', isDryRun: false } as const;
-      const accepted = await Array.fromAsync(acceptClockAheadOnHost(test.db, request));
+      const accepted = [];
+      for await (const one of acceptClockAheadOnHost(test.db, request)) accepted.push(one);
       expect(accepted).toMatchObject([{ ok: true, value: { userId, isNew: true } }]);
       expect(await ways[way]!(test.db, deposit())).toMatchObject([{ ok: true }]);
       expect(await report(test.db, asOf)).toMatchObject({ balanceMinor: 0n, seq: 0n });
