@@ -125,7 +125,7 @@ function expectAnswer(model: Model, { request }: Sent, found: Found, expected: E
   expectSame(
     what,
     typeof found === 'string' ? found : [done?.id, done?.seq, done?.amountMinor, found.replayed],
-    [id, seq, amountMinor, isReplayed],
+    [id, BigInt(seq), amountMinor, isReplayed],
   );
   if (balanceMinor !== undefined) {
     expectSame(`${what}: the balance`, done?.balanceAfterMinor, balanceMinor);
