@@ -69,7 +69,7 @@ export type WalletState = WalletRef & {
 
 /** What was read under the lock, as far as the commands concern it. */
 export type States = {
-  /** Opened wallets by id. */
+  /** Wallets that have a row, by id. */
   readonly wallets: ReadonlyMap<string, WalletState>;
   /** Entries by transaction id: twins of the commands, and the parents asked for. */
   readonly entries: ReadonlyMap<string, readonly Entry[]>;
@@ -125,6 +125,9 @@ export const walletsOf = (command: Command): readonly WalletRef[] => [command.wa
 export const opensWallet = ({ operation, wallet, refusedIfNew }: Command): boolean =>
   operation === 'deposit' && !refusedIfNew && !isWithdrawn(wallet.currency);
 
+/** False for a row that only has the read watermark of a wallet without any transaction. */
+export const isOpened = ({ seq }: Pick<WalletState, 'seq'>): boolean => seq > 0n;
+
 /** A wallet that nothing has happened to. */
 export function newWallet(ref: WalletRef): WalletState {
   return {
@@ -147,12 +150,12 @@ export function decide(states: States, command: Command, nowMs: number): Decisio
   if (refused) return { kind: 'rejected', rejection: refused, isRepeated: true };
   const { refusedIfNew } = command;
   if (refusedIfNew) return { kind: 'rejected', rejection: refusedIfNew, isRepeated: false };
-  const opened = states.wallets.get(command.wallet.id);
-  if (!opened && isWithdrawn(command.wallet.currency)) {
+  const known = states.wallets.get(command.wallet.id);
+  if (!(known && isOpened(known)) && isWithdrawn(command.wallet.currency)) {
     const message = 'the currency was withdrawn from ISO 4217: no wallet can be opened in it';
     return reject('CURRENCY_UNKNOWN', message, { field: 'currency' });
   }
-  const wallet = opened ?? newWallet(command.wallet);
+  const wallet = known ?? newWallet(command.wallet);
   if (states.corrupt.has(wallet.id)) {
     return reject('WALLET_CORRUPT', corruptText, { walletId: wallet.id });
   }

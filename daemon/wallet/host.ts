@@ -63,7 +63,7 @@ export async function* acceptClockAheadOnHost(
     const page = { afterId, onlyId: undefined, limit: pageSize };
     const { wallets, clockMs } = await db.snapshot(async (tx) => ({
       clockMs: await readClock(tx),
-      wallets: await listWallets(tx, page),
+      wallets: await listWallets(tx, 'all', page),
     }));
     for (const wallet of wallets.filter((one) => isAhead(one, clockMs))) {
       const accepted = await acceptLocked(db, actor, wallet, request);
@@ -91,7 +91,7 @@ async function acceptOne(
 
 async function findWallet(db: Db, id: string): Promise<Result<WalletRef>> {
   const page = { afterId: firstId, onlyId: id, limit: 1 };
-  const [wallet] = isUuid(id) ? await db.read((tx) => listWallets(tx, page)) : [];
+  const [wallet] = isUuid(id) ? await db.read((tx) => listWallets(tx, 'all', page)) : [];
   return wallet
     ? succeed(wallet)
     : refuse('WALLET_NOT_FOUND', `there is no wallet ${id}`, { walletId: id });

@@ -1,6 +1,8 @@
 -- min-compatible: 1
 
 -- One row per user and currency. id is the UUIDv5 of both, so it needs no lookup and no second key.
+-- A wallet is opened by its first transaction. A row with seq 0 was never opened: it is there for
+-- its read watermark only, because a balance of 0 as of a time was answered.
 -- Each transaction updates its wallet, and no indexed column changes: the free space in each page
 -- keeps these updates within the page (HOT).
 CREATE TABLE wallets (

@@ -100,6 +100,25 @@ it.each([2, 600, dayS])(
   },
 );
 
+it.each([2, 600, dayS])(
+  'a balance of 0 of a wallet that was never opened stays when the clock steps by %d s',
+  async (s) => {
+    const userId = randomUUID();
+    await server.clock.step(s);
+    const at = new Date((await wallet.read(readClock)) - 1);
+    expect(await balanceAt(userId, at)).toBe(0n);
+    await server.clock.step(0);
+    const open = () => commitLocked(commitContextOf(wallet), [deposit(userId, 'a')]);
+    expect((await open()).answers).toMatchObject([
+      s > 300 ? { ok: false, rejection: { reason: 'WALLET_CLOCK_AHEAD' } } : { ok: true },
+    ]);
+    expect(await balanceAt(userId, at)).toBe(0n);
+    await server.clock.step(s);
+    expect((await open()).answers).toMatchObject([{ ok: true }]);
+    expect(await balanceAt(userId, at)).toBe(0n);
+  },
+);
+
 it.each([600, dayS])('a relay lease from a clock %d s ahead is taken over', async (s) => {
   await server.clock.step(s);
   const log = createLog('silent');

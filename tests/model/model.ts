@@ -3,24 +3,30 @@ import { createState, type Request, type State } from '../support/ledger/wallet-
 /** Of each run: two customers with a wallet each, in one currency. */
 export type Place = 0 | 1;
 
-/** A request that was sent, and what the ledger must answer to it for ever. */
-export type Sent = {
-  readonly place: Place;
-  readonly request: Request;
-  /** The seq of its transaction; undefined for a refusal, which is decided again each time. */
-  readonly seq: number | undefined;
-};
+/** Who asks: a customer, or an operator, who may use the wallets of both. */
+export type Caller = Place | 'staff';
+
+/** A request that was sent. What was refused is decided again each time. */
+export type Sent = { readonly caller: Caller; readonly place: Place; readonly request: Request };
 
 /** What the daemon must know; kept without it. */
 export type Model = {
   readonly wallets: readonly [State, State];
+  readonly frozen: [boolean, boolean];
   readonly sent: Sent[];
+  /** The seq of each transaction, by its id. */
+  readonly seqs: Map<string, number>;
   /** Balances as of a time and statements that were reported. */
   reports: number;
+  /** That were compared with what the daemon answered. */
+  answers: number;
 };
 
 export const createModel = (): Model => ({
   wallets: [createState(), createState()],
-  sent: [],
-  reports: 0,
+  frozen: [false, false],
+  ...{ sent: [], seqs: new Map(), reports: 0, answers: 0 },
 });
+
+/** By its first transaction. */
+export const isOpened = (model: Model, place: Place): boolean => model.wallets[place].seq > 0;

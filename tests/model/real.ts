@@ -4,9 +4,9 @@ import { AuthServiceService } from '../../protos/gen/digitalwallet/auth/v1/auth.
 import { createClockSite, type ClockSite } from '../clocks/site.ts';
 import { signUp } from '../support/broker/producer.ts';
 import type { Connection } from '../support/grpc/client.ts';
-import { password } from '../support/processes/world.ts';
+import { expectCode, password } from '../support/processes/world.ts';
 import { walletOf, type Wallet } from '../support/ledger/wallet-model.ts';
-import type { Place } from './model.ts';
+import type { Caller, Place } from './model.ts';
 
 /** A customer who is signed in, with the wallet of this run. */
 export type Customer = {
@@ -15,6 +15,9 @@ export type Customer = {
   readonly wallet: Wallet;
   token: string;
 };
+
+/** A member of staff who is signed in. */
+type Operator = { readonly id: string; readonly token: string };
 
 /** The same question again must get the same answer. */
 type Report = {
@@ -29,9 +32,14 @@ export type Real = {
   readonly reports: Report[];
   connection(): Connection;
   customer(place: Place): Customer;
+  readonly operator: Operator;
   /** In good order, or by kill -9. */
   restart(isKilled: boolean): Promise<void>;
 };
+
+/** With what this caller's requests are sent. */
+export const tokenOf = (real: Real, caller: Caller): string =>
+  caller === 'staff' ? real.operator.token : real.customer(caller).token;
 
 /** Wallets of every run are new: each user has one in each currency. */
 export type RealSource = {
@@ -63,6 +71,7 @@ const currencies = [
 export async function createRealSource(): Promise<RealSource> {
   const site = await createClockSite();
   let connection = await site.start();
+  const operator = await createOperator(site);
   let users: readonly Omit<Customer, 'wallet'>[] = [];
   let used = 0;
 
@@ -93,8 +102,9 @@ export async function createRealSource(): Promise<RealSource> {
           return { id, email, wallet, token: await signIn(connection, email) };
         }),
       );
+      const token = await signIn(connection, operator.email);
       return {
-        ...{ site, reports: [], restart },
+        ...{ site, reports: [], restart, operator: { id: operator.id, token } },
         connection: () => connection,
         customer: (of) => {
           const customer = customers[of];
@@ -112,4 +122,15 @@ export async function signIn(connection: Connection, email: string): Promise<str
   const answer = await connection.call(AuthServiceService.signIn, request);
   if (!answer.ok) throw new Error(`sign-in was refused with ${answer.reason}`);
   return answer.value.tokens?.accessToken ?? '';
+}
+
+/** Made on the host. */
+async function createOperator(site: ClockSite) {
+  const email = 'model-operator@example.com';
+  const args = ['users', 'create', '--email', email, '--role', 'operator'];
+  const made = await site.walletd(args, password);
+  expectCode(made, 0);
+  // "created operator EMAIL (ID)"
+  const [, id = ''] = /\(([0-9a-f-]{36})\)/.exec(made.stdout) ?? [];
+  return { id, email };
 }

@@ -1,18 +1,20 @@
 import fc, { type AsyncCommand } from 'fast-check';
 
 import { findFaults } from '../support/ledger/ledger.ts';
+import type { Draft } from './commands/drafts.ts';
 import { exportLines } from './commands/exports.ts';
 import { expectSame } from './commands/expect.ts';
 import {
-  isOpen,
   readAgain,
   readBalance,
   reportBalance,
   reportStatement,
+  reportUnopened,
 } from './commands/reads.ts';
+import { listWallet, setFrozen } from './commands/staff.ts';
 import { restart, signInAgain, signOut, stepClock } from './commands/surroundings.ts';
-import { move, repeat, reuseKey, undo } from './commands/transactions.ts';
-import { createModel, type Model, type Place } from './model.ts';
+import { send, sendTogether, type Bundle } from './commands/transactions.ts';
+import { createModel, type Caller, type Model, type Place } from './model.ts';
 import { createRealSource, type Real, type RealSource } from './real.ts';
 
 export type ModelRunOptions = {
@@ -28,7 +30,7 @@ export type ModelRunOptions = {
 export type ModelRun = {
   /** Those to shrink a failure included. */
   readonly runs: number;
-  /** Of transactions and reports, compared with the model. */
+  /** Each compared with the model. */
   readonly answers: number;
   /** The smallest failing commands, and how they failed; undefined if none did. */
   readonly failure: string | undefined;
@@ -48,26 +50,46 @@ const amount = fc.oneof(
 type Command = AsyncCommand<Model, Real>;
 type Weighted = { readonly weight: number; readonly arbitrary: fc.Arbitrary<Command> };
 
+const caller = fc.constantFrom<Caller[]>(0, 0, 1, 1, 'staff');
 const moves = fc.record({
+  kind: fc.constant('move' as const),
   place,
   operation: fc.constantFrom('deposit', 'deposit', 'withdraw', 'purchase'),
   amountMinor: amount,
   merchant: fc.constantFrom(undefined, 'Bakery'),
 });
 const undos = fc.record({
+  kind: fc.constant('undo' as const),
   place,
   operation: fc.constantFrom('reversal', 'cancellation'),
   parentAt: at,
 });
+const repeats = fc.record({ kind: fc.constant('repeat' as const), at });
+const reuses = fc.record({ kind: fc.constant('reuse' as const), at });
+const draft: fc.Arbitrary<Draft> = fc.oneof(
+  { weight: 30, arbitrary: moves },
+  { weight: 12, arbitrary: undos },
+  { weight: 8, arbitrary: repeats },
+  { weight: 3, arbitrary: reuses },
+);
+const bundle = fc.record({
+  caller: fc.constantFrom<Caller[]>(0, 1, 'staff', 'staff'),
+  drafts: fc.array(draft, { minLength: 1, maxLength: 8 }),
+  how: fc.constantFrom<Bundle['how'][]>('batch', 1, 3),
+});
+/** Customers ask about the other's wallet too: those are skipped. */
+const question = fc.record({ place, caller });
 
 const weighted: readonly Weighted[] = [
-  { weight: 30, arbitrary: moves.map(move) },
-  { weight: 12, arbitrary: undos.map(undo) },
-  { weight: 8, arbitrary: at.map(repeat) },
-  { weight: 3, arbitrary: at.map(reuseKey) },
-  { weight: 4, arbitrary: place.map(readBalance) },
-  { weight: 5, arbitrary: place.map(reportBalance) },
-  { weight: 5, arbitrary: place.map(reportStatement) },
+  { weight: 45, arbitrary: fc.record({ draft, caller }).map(send) },
+  { weight: 12, arbitrary: bundle.map(sendTogether) },
+  { weight: 2, arbitrary: place.map((of) => setFrozen(of, true)) },
+  { weight: 4, arbitrary: place.map((of) => setFrozen(of, false)) },
+  { weight: 3, arbitrary: question.map((of) => listWallet(of.place, of.caller)) },
+  { weight: 6, arbitrary: question.map(readBalance) },
+  { weight: 8, arbitrary: question.map(reportBalance) },
+  { weight: 8, arbitrary: question.map(reportStatement) },
+  { weight: 8, arbitrary: question.map(reportUnopened) },
   { weight: 6, arbitrary: at.map(readAgain) },
   { weight: 2, arbitrary: place.map(exportLines) },
   { weight: 2, arbitrary: fc.boolean().map(restart) },
@@ -94,7 +116,7 @@ export async function runModel(options: ModelRunOptions): Promise<ModelRun> {
       const { model, real } = await begin(source);
       await fc.asyncModelRun(() => ({ model, real }), list);
       await expectAtEnd(model, real);
-      answers += model.sent.length + model.reports;
+      answers += model.answers;
     });
     const result = await fc.check(property, {
       ...{ numRuns: runs, seed },
@@ -120,10 +142,11 @@ async function begin(source: RealSource): Promise<{ readonly model: Model; reado
 /** Both wallets are as the model has them, and every report is still true. */
 async function expectAtEnd(model: Model, real: Real): Promise<void> {
   for (const of of [0, 1] as const) {
-    await readBalance(of).run(model, real);
-    if (isOpen(model.wallets[of])) await reportStatement(of).run(model, real);
+    await readBalance({ place: of, caller: of }).run(model, real);
+    await reportStatement({ place: of, caller: of }).run(model, real);
   }
   for (const { what, text, ask } of real.reports) {
     expectSame(`${what}, at the end`, await ask(), text);
+    model.answers += 1;
   }
 }

@@ -86,6 +86,8 @@ export function createSamples(size: number): Readonly<Record<string, Sample>> {
     wallet_move: all(wallets, repeat(5n), newSeqs, times, hashes, repeat(1n), hashes, 0),
     wallet_list: all(wallets[7], many),
     wallet_list_one: one(idOf('x', 0), many, wallet),
+    wallet_list_opened: all(wallets[7], many),
+    wallet_list_opened_one: one(idOf('x', 0), many, wallet),
     entry_by_id: all(entries, wallets),
     entry_undone: all(entries, wallets),
     entry_append: all(wallets, newSeqs, added, ...entry, times, hashes),

@@ -6,7 +6,7 @@ import { recordRead } from '../../platform/audit/reads.ts';
 import { appendAudit, type AuditTrail } from '../../platform/audit/audit.ts';
 import { isLockTimeout, type Db, type Tx } from '../../platform/db/db.ts';
 import type { CallContext } from '../../platform/grpc/calls.ts';
-import type { WalletRef, WalletState } from '../domain.ts';
+import { isOpened, type WalletRef, type WalletState } from '../domain.ts';
 import { walletBusy } from '../domain-integrity.ts';
 import { readRef } from './reads.ts';
 import * as store from '../store/store.ts';
@@ -94,7 +94,7 @@ async function setStatus(
   context: CallContext,
 ): Promise<{ readonly wallet: WalletState; readonly isChanged: boolean } | undefined> {
   const [wallet] = await store.readWallets(tx, [ref], 'wait');
-  if (!wallet) return undefined;
+  if (!wallet || !isOpened(wallet)) return undefined;
   const isChanged = wallet.status !== status && !dryRun;
   if (isChanged) {
     await updateStatus(tx, wallet.id, status);

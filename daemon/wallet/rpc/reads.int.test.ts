@@ -2,18 +2,16 @@ import { randomUUID } from 'node:crypto';
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { genesisHash } from '../../../core/chain.ts';
 import { walletIdOf } from '../../../core/ids.ts';
 import { startCommitCutter } from '../../../tests/support/postgres/commit-cutter.ts';
 import { buildCommand, walletRefOf } from '../../../tests/support/ledger/build-command.ts';
 import { createTestDatabase, type TestDatabase } from '../../../tests/support/postgres/database.ts';
+import { shiftClock } from '../../../tests/support/postgres/shifted-clock.ts';
 import {
   classifyDbError,
   createDb,
   isCommitInDoubt,
   type Db,
-  type Statement,
-  type Tx,
 } from '../../platform/db/db.ts';
 import type { CallContext } from '../../platform/grpc/calls.ts';
 import { createLog } from '../../platform/log.ts';
@@ -47,23 +45,7 @@ const as = (id: string, role: 'customer' | 'operator' = 'customer'): CallContext
 const deposit = (key: string, amountMinor: bigint, currency = 'BRL', exponent = 2): Command =>
   buildCommand(userId, { key, amountMinor, wallet: walletRefOf(userId, currency, exponent) });
 
-/** The test's database with a clock that is so far ahead of, or behind, the real one. */
-const withClock = (offsetMs: number): Db => {
-  const shift = (tx: Tx): Tx => ({
-    ...tx,
-    query: async <Row>(statement: Statement, values?: readonly unknown[]) => {
-      const rows = await tx.query<Row>(statement, values);
-      if (statement.name !== 'clock') return rows;
-      return (rows as { now: number }[]).map(({ now }) => ({ now: now + offsetMs })) as Row[];
-    },
-  });
-  const { db } = test;
-  return {
-    ...db,
-    tx: (work) => db.tx((tx, sendCommit) => work(shift(tx), sendCommit)),
-    snapshot: (work) => db.snapshot((tx) => work(shift(tx))),
-  };
-};
+const withClock = (offsetMs: number): Db => shiftClock(test.db, offsetMs);
 
 const balance = async (at?: Date, db: Db = test.db) => {
   const request = { userId: '', currency: '', at };
@@ -262,16 +244,14 @@ describe('wallets', () => {
     // Opened while it was current.
     await commit([deposit('b', 5n, 'EUR')]);
     const id = walletIdOf(userId, 'HRK');
-    await test.query(
-      `INSERT INTO wallets (id, user_id, currency, exponent, balance, seq, last_at, last_hash)
-       VALUES ($1, $2, 'HRK', 2, 0, 0, 'epoch', decode($3, 'hex'))`,
-      [id, userId, genesisHash(id, userId, 'HRK')],
-    );
-    expect(await commit([deposit('c', 700n, 'HRK')])).toMatchObject([{ ok: true }]);
+    const asOther = { ...walletRefOf(userId, 'EUR'), id };
+    await createOptimisticCommit(test.db)([buildCommand(userId, { key: 'c', wallet: asOther })]);
+    await test.query("UPDATE wallets SET currency = 'HRK' WHERE id = $1", [id]);
+    expect(await commit([deposit('d', 600n, 'HRK')])).toMatchObject([{ ok: true }]);
     const own = await list('', as(userId));
     if (!own.ok) throw new Error(own.rejection.reason);
     expect(own.value.wallets.map(({ currency }) => currency)).toEqual(['EUR', 'HRK']);
-    const payout = { ...deposit('d', 700n, 'HRK'), operation: 'withdraw' } as const;
+    const payout = { ...deposit('e', 700n, 'HRK'), operation: 'withdraw' } as const;
     expect(await commit([payout])).toMatchObject([
       { ok: true, value: { entry: { balanceAfterMinor: 0n } } },
     ]);

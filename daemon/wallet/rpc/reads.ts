@@ -33,7 +33,7 @@ import {
   takePage,
   textBytes,
 } from '../../platform/page-token.ts';
-import type { Entry, WalletRef, WalletState } from '../domain.ts';
+import { isOpened, type Entry, type WalletRef, type WalletState } from '../domain.ts';
 import { readNow, readAtWatermark } from '../store/read-wallet.ts';
 import { refOf } from '../requests/request.ts';
 import { findCorrupt } from '../store/states.ts';
@@ -190,7 +190,7 @@ export async function listWallets(
     const after = cursor.value?.['id'] ?? '00000000-0000-0000-0000-000000000000';
     const query = { afterId: after, onlyId: only, limit: size.value + 1 };
     const { found, asOf, corrupt } = await readListed(options.db, (tx) =>
-      reads.listWallets(tx, query),
+      reads.listWallets(tx, 'opened', query),
     );
     const { page, last } = takePage(found, size.value, () => walletBytes);
     const nextPageToken = last ? encodePageToken([request.userId], { id: last.id }) : '';
@@ -211,7 +211,9 @@ export async function listWallets(
   const { found, asOf, corrupt } = await readListed(options.db, (tx) =>
     store.readWallets(tx, reached, 'none'),
   );
-  const wallets = [...found].sort((a, b) => (a.currency < b.currency ? -1 : 1));
+  const wallets = found
+    .filter((wallet) => isOpened(wallet) || corrupt.has(wallet.id))
+    .sort((a, b) => (a.currency < b.currency ? -1 : 1));
   return succeed({ wallets: toListed(wallets, corrupt), nextPageToken: '', asOf });
 }
 

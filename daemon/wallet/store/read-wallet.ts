@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { succeed, type Result } from '../../../core/reasons.ts';
-import { isLockTimeout, readClock, withoutDoubt, type Db } from '../../platform/db/db.ts';
+import { isLockTimeout, readClock, withoutDoubt, type Db, type Tx } from '../../platform/db/db.ts';
 import { nextReadWatermarkMs, newWallet, type WalletRef, type WalletState } from '../domain.ts';
 import { corruptWallet, walletBusy } from '../domain-integrity.ts';
 import { findCorrupt } from './states.ts';
@@ -28,8 +28,9 @@ const tryEveryMs = 50;
 
 /**
  * The wallet while no transaction on it is in progress, nor its opening. Raises the read watermark:
- * a commit that read its clock before and has no lock yet conflicts with it. WALLET_BUSY if the
- * wallet stays locked for a second; no connection is held for so long.
+ * a commit that read its clock before and has no lock yet conflicts with it. A wallet that was
+ * never opened gets a row for it, which its first deposit finds. WALLET_BUSY if the wallet stays
+ * locked for a second; no connection is held for so long.
  */
 export async function readAtWatermark(db: Db, ref: WalletRef): Promise<Result<WalletNow>> {
   const endsAtMs = performance.now() + busyAfterMs;
@@ -38,13 +39,7 @@ export async function readAtWatermark(db: Db, ref: WalletRef): Promise<Result<Wa
       if (isLockTimeout(err)) return 'busy' as const;
       throw err;
     });
-    if (typeof read === 'object') return read;
-    if (read === 'absent') {
-      const unopenedAtMs = await probeUnopened(db, [ref]);
-      if (unopenedAtMs !== undefined) {
-        return succeed({ wallet: newWallet(ref), nowMs: unopenedAtMs });
-      }
-    }
+    if (read !== 'busy') return read;
     if (performance.now() >= endsAtMs) return walletBusy;
     await sleep(tryEveryMs);
   }
@@ -55,11 +50,12 @@ function tryReadAtWatermark(
   db: Db,
   ref: WalletRef,
   isFirst: boolean,
-): Promise<Result<WalletNow> | 'busy' | 'absent'> {
+): Promise<Result<WalletNow> | 'busy'> {
   const reading = db.tx(async (tx) => {
-    if (isFirst) await waitBriefly(tx);
-    const [wallet] = await readWallets(tx, [ref], isFirst ? 'wait' : 'skip');
-    if (!wallet) return (await readWallets(tx, [ref], 'none')).length > 0 ? 'busy' : 'absent';
+    await waitBriefly(tx);
+    const [found] = await readWallets(tx, [ref], isFirst ? 'wait' : 'skip');
+    const wallet = found ?? (await insertRow(tx, ref));
+    if (!wallet) return 'busy';
     if ((await findCorrupt(tx, [wallet])).size > 0) return corruptWallet(wallet);
     const nowMs = nextReadWatermarkMs(wallet, await readClock(tx));
     await raiseReadWatermark(tx, wallet.id, nowMs);
@@ -68,10 +64,16 @@ function tryReadAtWatermark(
   return withoutDoubt(reading);
 }
 
+/** The row of a wallet that has none. Undefined if it is locked, or was made a moment ago. */
+async function insertRow(tx: Tx, ref: WalletRef): Promise<WalletState | undefined> {
+  const wallet = newWallet(ref);
+  return (await openWallets(tx, [wallet])) === 0 ? undefined : wallet;
+}
+
 /** After so many probes that found an open wallet, the rest counts as open. */
 const maxFailedProbes = 8;
 
-/** The ids of those wallets that are certainly not open, nor being opened. */
+/** The ids of those wallets that certainly have no row, nor are getting one. */
 export async function findUnopened(
   db: Db,
   refs: readonly WalletRef[],
@@ -80,7 +82,7 @@ export async function findUnopened(
   let failures = 0;
   const find = async (part: readonly WalletRef[]): Promise<void> => {
     if (part.length === 0 || failures >= maxFailedProbes) return;
-    if ((await probeUnopened(db, part)) !== undefined) {
+    if (await probeUnopened(db, part)) {
       for (const { id } of part) unopened.add(id);
       return;
     }
@@ -94,18 +96,17 @@ export async function findUnopened(
 }
 
 /**
- * A time at which the wallets were certainly not open, or undefined if one is, or is being opened.
- * There is no row to lock: so it opens them, which waits for concurrent openings, and rolls back.
+ * False if one of the wallets has a row, or is getting it. There is no row to lock: so it opens
+ * them, which waits for concurrent openings, and rolls back.
  */
-function probeUnopened(db: Db, refs: readonly WalletRef[]): Promise<number | undefined> {
+function probeUnopened(db: Db, refs: readonly WalletRef[]): Promise<boolean> {
   return db
     .undone(async (tx) => {
       await waitBriefly(tx);
-      const opened = await openWallets(tx, refs.map(newWallet));
-      return opened === refs.length ? readClock(tx) : undefined;
+      return (await openWallets(tx, refs.map(newWallet))) === refs.length;
     })
     .catch((err: unknown) => {
-      if (isLockTimeout(err)) return undefined;
+      if (isLockTimeout(err)) return false;
       throw err;
     });
 }

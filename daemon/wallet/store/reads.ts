@@ -155,24 +155,35 @@ export async function readWalletAt(
     : { ...wallet, balanceMinor: 0n, seq: 0n, lastAtMs: 0 };
 }
 
-const listWalletsSql = sql(
-  'wallet_list',
-  `SELECT ${walletColumns} FROM wallets w WHERE w.id > $1 ORDER BY w.id LIMIT $2`,
-);
-const listWalletSql = sql(
-  'wallet_list_one',
-  `SELECT ${walletColumns} FROM wallets w WHERE w.id > $1 AND w.id = $3 LIMIT $2`,
-);
+const listAfter = `SELECT ${walletColumns} FROM wallets w WHERE w.id > $1`;
+// Also a row that was set back to seq 0 while its entries are there: such a wallet is corrupt.
+const opened = `(w.seq > 0 OR
+  (SELECT true FROM transactions WHERE wallet_id = w.id LIMIT 1))`;
+const listWalletsStatements = {
+  all: {
+    page: sql('wallet_list', `${listAfter} ORDER BY w.id LIMIT $2`),
+    one: sql('wallet_list_one', `${listAfter} AND w.id = $3 LIMIT $2`),
+  },
+  opened: {
+    page: sql('wallet_list_opened', `${listAfter} AND ${opened} ORDER BY w.id LIMIT $2`),
+    one: sql('wallet_list_opened_one', `${listAfter} AND w.id = $3 AND ${opened} LIMIT $2`),
+  },
+};
 
-/** All wallets, or `onlyId` if it is given: a page in order of id. */
+/**
+ * All wallets, or `onlyId` if it is given: a page in order of id. `all`: also those that were never
+ * opened, and only have a read watermark.
+ */
 export async function listWallets(
   tx: Tx,
+  which: 'all' | 'opened',
   page: { readonly afterId: string; readonly onlyId: string | undefined; readonly limit: number },
 ): Promise<WalletState[]> {
+  const statements = listWalletsStatements[which];
   const rows =
     page.onlyId === undefined
-      ? await tx.query<WalletRow>(listWalletsSql, [page.afterId, page.limit])
-      : await tx.query<WalletRow>(listWalletSql, [page.afterId, page.limit, page.onlyId]);
+      ? await tx.query<WalletRow>(statements.page, [page.afterId, page.limit])
+      : await tx.query<WalletRow>(statements.one, [page.afterId, page.limit, page.onlyId]);
   return rows.map(toWallet);
 }
 

@@ -1,146 +1,142 @@
-import { randomUUID } from 'node:crypto';
-
 import type { AsyncCommand } from 'fast-check';
 
 import {
   Operation,
   WalletServiceService,
+  type CreateTransactionResponse,
+  type TransactionItem,
+  type TransactionResult,
 } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
-import { item } from '../../support/grpc/client.ts';
-import {
-  applyDone,
-  decideRequest,
-  sizeOf,
-  uuidOf,
-  type OperationName,
-  type Request,
-} from '../../support/ledger/wallet-model.ts';
-import type { Model, Place, Sent } from '../model.ts';
-import type { Customer, Real } from '../real.ts';
+import { item, type Answer } from '../../support/grpc/client.ts';
+import { sendAll } from '../../support/grpc/stream.ts';
+import type { OperationName } from '../../support/ledger/wallet-model.ts';
+import type { Caller, Model, Sent } from '../model.ts';
+import { tokenOf, type Real } from '../real.ts';
+import { decideNext, isPossible, toSent, type Draft, type Expected } from './drafts.ts';
 import { expectSame } from './expect.ts';
 
 type Command = AsyncCommand<Model, Real>;
 
 const timeoutMs = 15_000;
 
-export type Movement = {
-  readonly place: Place;
-  readonly operation: 'deposit' | 'withdraw' | 'purchase';
-  readonly amountMinor: bigint;
-  readonly merchant: string | undefined;
+/** One request by itself. */
+export const send = ({ draft, caller }: { draft: Draft; caller: Caller }): Command => ({
+  check: (model) => isPossible(model, draft, caller),
+  run: async (model, real) => {
+    const sent = toSent(model, real, draft, caller);
+    const expected = decideNext(model, sent);
+    const method = WalletServiceService.createTransaction;
+    const asked = { item: toItem(sent), dryRun: false };
+    const answer = await real.connection().call(method, asked, tokenOf(real, caller), timeoutMs);
+    expectAnswer(model, sent, readAnswer(answer), expected);
+  },
+  toString: () => `${nameOf(caller)}: ${describe(draft)}`,
+});
+
+/** Several requests in one call, each decided on what the ones before it have left. */
+export type Bundle = {
+  readonly caller: Caller;
+  readonly drafts: readonly Draft[];
+  /** As a batch, or in messages of a stream with so many items each. */
+  readonly how: 'batch' | 1 | 3;
 };
 
-/** A deposit, withdrawal or purchase under a new key. */
-export const move = ({ place, operation, amountMinor, merchant }: Movement): Command => ({
-  check: () => true,
-  run: (model, real) => {
-    const named = operation === 'purchase' ? merchant : undefined;
-    const asked = { operation, amountMinor, merchant: named, parentId: undefined };
-    return send(model, real, place, toRequest(real.customer(place), randomUUID(), asked));
+export const sendTogether = ({ caller, drafts, how }: Bundle): Command => ({
+  check: (model) => drafts.some((draft) => isPossible(model, draft, caller)),
+  run: async (model, real) => {
+    const sent: Sent[] = [];
+    const expected: Expected[] = [];
+    for (const draft of drafts) {
+      if (!isPossible(model, draft, caller)) continue;
+      const next = toSent(model, real, draft, caller);
+      sent.push(next);
+      expected.push(decideNext(model, next));
+    }
+    const send = how === 'batch' ? sendBatch : streamIn(how);
+    const results = await send(real, caller, sent.map(toItem));
+    expectSame('the number of results', results.length, sent.length);
+    results.forEach((result, i) => {
+      const [of, due] = [sent[i], expected[i]];
+      if (of && due) expectAnswer(model, of, readResult(result), due);
+    });
   },
-  toString: () => `${operation} ${amountMinor} on wallet ${place}`,
+  toString: () => {
+    const what = how === 'batch' ? 'a batch' : `a stream, ${how} a message`;
+    return `${nameOf(caller)}: ${what} of ${drafts.map(describe).join(', ')}`;
+  },
 });
 
-export type Undo = {
-  readonly place: Place;
-  readonly operation: 'reversal' | 'cancellation';
-  /** Which of the transactions before it; also one of the other wallet. */
-  readonly parentAt: number;
+type Send = (
+  real: Real,
+  caller: Caller,
+  items: readonly TransactionItem[],
+) => Promise<readonly TransactionResult[]>;
+
+const sendBatch: Send = async (real, caller, items) => {
+  const method = WalletServiceService.batchCreateTransactions;
+  const asked = { items: [...items], dryRun: false };
+  const answer = await real.connection().call(method, asked, tokenOf(real, caller), timeoutMs);
+  if (!answer.ok) throw new Error(`a batch was refused with ${answer.reason}`);
+  return answer.value.results;
 };
 
-/** An undo of something that was sent before, whether that may be undone or not. */
-export const undo = ({ place, operation, parentAt }: Undo): Command => ({
-  check: ({ sent }) => sent.length > 0,
-  run: (model, real) => {
-    const parent = pick(model.sent, parentAt);
-    const asked = { operation, parentId: parent.request.id };
-    const whole = { ...asked, amountMinor: undefined, merchant: undefined };
-    return send(model, real, place, toRequest(real.customer(place), randomUUID(), whole));
-  },
-  toString: () => `${operation} of ${parentAt} on wallet ${place}`,
-});
-
-/** Once more under its key, with the same content. */
-export const repeat = (at: number): Command => ({
-  check: ({ sent }) => sent.length > 0,
-  run: (model, real) => {
-    const { place, request } = pick(model.sent, at);
-    return send(model, real, place, request);
-  },
-  toString: () => `again ${at}`,
-});
-
-/** Its key with another amount. */
-export const reuseKey = (at: number): Command => ({
-  check: ({ sent }) => sent.some(({ request }) => request.amountMinor !== undefined),
-  run: (model, real) => {
-    const withAmount = model.sent.filter(({ request }) => request.amountMinor !== undefined);
-    const { place, request } = pick(withAmount, at);
-    // Still below the largest that there is.
-    const { amountMinor: before = 0n } = request;
-    const amountMinor = before > 1n ? before - 1n : before + 1n;
-    return send(model, real, place, { ...request, amountMinor });
-  },
-  toString: () => `the key of ${at} with another amount`,
-});
-
-function pick<T>(list: readonly T[], at: number): T {
-  const found = list[at % list.length];
-  if (found === undefined) throw new Error('nothing to pick from');
-  return found;
-}
-
-function toRequest(
-  { id: actor, wallet }: Customer,
-  key: string,
-  asked: Pick<Request, 'operation' | 'amountMinor' | 'merchant' | 'parentId'>,
-): Request {
-  const id = uuidOf(wallet.id, `customer:${key}`);
-  return { ...asked, key, id, wallet, description: undefined, source: 'grpc', actor };
-}
+const streamIn =
+  (size: number): Send =>
+  async (real, caller, items) => {
+    const messages: TransactionItem[][] = [];
+    for (let i = 0; i < items.length; i += size) messages.push(items.slice(i, i + size));
+    const { address } = real.site.daemon();
+    const { results, end } = await sendAll(address, tokenOf(real, caller), messages);
+    expectSame('the end of the stream', end, 'OK');
+    return results;
+  };
 
 const wireOf = (operation: OperationName): Operation =>
   Operation[operation.toUpperCase() as keyof typeof Operation];
 
-/** Sends it, and compares the answer with what the model decides. */
-async function send(model: Model, real: Real, place: Place, request: Request): Promise<void> {
+function toItem({ caller, request }: Sent): TransactionItem {
   const { key, wallet, operation, amountMinor, parentId, merchant } = request;
-  const state = model.wallets[place];
-  const verdict = decideRequest(state, request);
-  const fields = {
+  return item({
     ...{ currency: wallet.currency, operation: wireOf(operation), idempotencyKey: key },
+    ...(caller === 'staff' ? { userId: wallet.userId } : {}),
     ...(amountMinor === undefined ? {} : { amountMinor }),
     ...(parentId === undefined ? {} : { parentId }),
     ...(merchant === undefined ? {} : { merchant }),
-  };
-  const { token } = real.customer(place);
-  const method = WalletServiceService.createTransaction;
-  const asked = { item: item(fields), dryRun: false };
-  const answer = await real.connection().call(method, asked, token, timeoutMs);
-  const what = `${operation} with key ${key}`;
-  if (verdict.kind === 'rejected') {
-    expectSame(what, answer.ok ? 'accepted' : answer.reason, verdict.reason);
-    model.sent.push({ place, request, seq: undefined });
-    return;
-  }
-  if (verdict.kind === 'accepted') applyDone(state, verdict.done);
-  const { seq, done } = findDone(model, place, request, verdict.kind === 'accepted');
-  const found = answer.ok ? answer.value.transaction : undefined;
-  expectSame(
-    what,
-    answer.ok ? [found?.id, found?.seq, found?.amountMinor, answer.value.replayed] : answer.reason,
-    [request.id, BigInt(seq), sizeOf(done.amountMinor), verdict.kind === 'repeated'],
-  );
-  if (verdict.kind === 'repeated') return;
-  expectSame(`${what}: the balance`, found?.balanceAfterMinor, state.balanceMinor);
-  model.sent.push({ place, request, seq });
+  });
 }
 
-/** The transaction that this request has made, now or before. */
-function findDone(model: Model, place: Place, { id }: Request, isNew: boolean) {
-  const { done, seq } = model.wallets[place];
-  const found = done.get(id);
-  const before = model.sent.find((each: Sent) => each.request.id === id && each.seq !== undefined);
-  if (!found) throw new Error(`the model has no transaction ${id}`);
-  return { done: found, seq: isNew ? seq : (before?.seq ?? 0) };
+type Found = string | CreateTransactionResponse;
+
+const readAnswer = (answer: Answer<CreateTransactionResponse>): Found =>
+  answer.ok ? answer.value : answer.reason;
+
+const readResult = ({ outcome }: TransactionResult): Found =>
+  outcome?.$case === 'created' ? outcome.value : (outcome?.value.reason ?? 'nothing');
+
+function expectAnswer(model: Model, { request }: Sent, found: Found, expected: Expected): void {
+  const what = `${request.operation} with key ${request.key}`;
+  model.answers += 1;
+  if ('reason' in expected) {
+    expectSame(what, typeof found === 'string' ? found : 'accepted', expected.reason);
+    return;
+  }
+  const { id, seq, amountMinor, isReplayed, balanceMinor } = expected;
+  const done = typeof found === 'string' ? undefined : found.transaction;
+  expectSame(
+    what,
+    typeof found === 'string' ? found : [done?.id, done?.seq, done?.amountMinor, found.replayed],
+    [id, BigInt(seq), amountMinor, isReplayed],
+  );
+  if (balanceMinor !== undefined) {
+    expectSame(`${what}: the balance`, done?.balanceAfterMinor, balanceMinor);
+  }
+}
+
+export const nameOf = (caller: Caller): string =>
+  caller === 'staff' ? 'operator' : `customer ${caller}`;
+
+function describe(draft: Draft): string {
+  if (draft.kind === 'move') return `${draft.operation} ${draft.amountMinor} on ${draft.place}`;
+  if (draft.kind === 'undo') return `${draft.operation} of ${draft.parentAt} on ${draft.place}`;
+  return draft.kind === 'repeat' ? `again ${draft.at}` : `the key of ${draft.at}, another amount`;
 }
