@@ -6,15 +6,15 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { keyIdOf, signCheckpoint } from '../../../core/checkpoint.ts';
-import { walletIdOf } from '../../../core/ids.ts';
-import type { LedgerFinding } from '../../../core/ledger-check/index.ts';
+import { keyIdOf, signCheckpoint } from '../../core/checkpoint.ts';
+import { walletIdOf } from '../../core/ids.ts';
+import type { LedgerFinding } from '../../core/ledger-check/index.ts';
 import {
   createCheckpointLedger,
   createSigner,
   type CheckpointLedger,
-} from '../../wallet/checkpoints/test-support.ts';
-import { checkExport, compareWith } from './against.ts';
+} from '../../daemon/wallet/checkpoints/test-support.ts';
+import { checkExport, compareWith } from '../../daemon/commands/verify/against.ts';
 
 let ledger: CheckpointLedger;
 let folder: string;
