@@ -157,6 +157,14 @@ describe('whose checkpoint', () => {
     expect(await refusalOf(text, otherKeyFile)).toMatch(/is the key \w{16}, and \w{16} has signed/);
   });
 
+  it('of a file with several keys the one that has signed is used', async () => {
+    const pems = [createSigner(), ledger.signer, createSigner()].map(pemOf);
+    const several = await write('several.pub', `of 2025:\n${pems.join('of 2026:\n')}`);
+    expect(await refusalOf(text, several)).toBe('');
+    const others = await write('others.pub', pemOf(createSigner()) + pemOf(createSigner()));
+    expect(await refusalOf(text, others)).toMatch(/is the key \w{16}, \w{16}, and \w{16} has/);
+  });
+
   it.each(['', 'no key\n', '-----BEGIN PUBLIC KEY-----\nxx\n-----END PUBLIC KEY-----\n'])(
     'a file without a key is refused: %j',
     async (content) => {

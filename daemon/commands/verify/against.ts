@@ -137,9 +137,18 @@ async function findKey(
     if (key && keyIdOf(key) === keyId) return succeed(key);
     return fail(`the database has no key ${keyId}: name it with --key FILE`, hint);
   }
-  const pem = await readFile(keyFile, 'utf8').catch(String);
-  const key = readPublicKey(pem);
-  if (!key) return fail(`--key: ${keyFile} has no Ed25519 key (PEM) that can be read`, hint);
-  if (keyIdOf(key) === keyId) return succeed(key);
-  return fail(`--key: ${keyFile} is the key ${keyIdOf(key)}, and ${keyId} has signed`, hint);
+  const keys = listKeys(await readFile(keyFile, 'utf8').catch(String));
+  if (keys.length === 0) {
+    return fail(`--key: ${keyFile} has no Ed25519 key (PEM) that can be read`, hint);
+  }
+  const key = keys.find((one) => keyIdOf(one) === keyId);
+  if (key) return succeed(key);
+  const ids = keys.map(keyIdOf).join(', ');
+  return fail(`--key: ${keyFile} is the key ${ids}, and ${keyId} has signed`, hint);
 }
+
+/** A file may have several: those of before a change of keys, too. */
+const listKeys = (text: string): KeyObject[] =>
+  (text.match(/-----BEGIN [A-Z ]+-----[^-]*-----END [A-Z ]+-----/g) ?? []).flatMap(
+    (pem) => readPublicKey(pem) ?? [],
+  );
