@@ -153,7 +153,7 @@ describe('a wallet that was never opened', () => {
   });
 });
 
-/** Resolves when it is called so often. */
+/** `opened` resolves once `open` is called. */
 function createBarrier() {
   let open: () => void = () => undefined;
   const opened = new Promise<void>((resolve) => (open = resolve));
@@ -189,9 +189,11 @@ describe('a read and the opening at the same time', () => {
         if (answers[0] !== 'busy') return answers;
       }
     })();
+    let isDone = false;
+    void opening.finally(() => (isDone = true));
     const waits = `SELECT FROM pg_stat_activity
       WHERE datname = current_database() AND wait_event_type = 'Lock'`;
-    while ((await test.query(waits)).length === 0) {
+    while (!isDone && (await test.query(waits)).length === 0) {
       await new Promise((resolve) => setTimeout(resolve, 2));
     }
     expect(await test.query('SELECT FROM transactions')).toEqual([]);
