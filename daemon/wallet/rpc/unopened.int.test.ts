@@ -83,15 +83,18 @@ describe('a wallet that was never opened', () => {
     },
   );
 
-  it.each(Object.keys(ways))('no first entry is before the head of a statement: %s', async (way) => {
-    const { asOf, seq } = await report(test.db, undefined, service());
-    expect(seq).toBe(0n);
-    await ways[way]!(shiftClock(test.db, -2_000), deposit());
-    const [row] = await test.query<{ at_ms: string }>(
-      'SELECT (extract(epoch FROM occurred_at) * 1000)::bigint AS at_ms FROM transactions',
-    );
-    expect(Number(row!.at_ms)).toBeGreaterThanOrEqual(asOf.getTime());
-  });
+  it.each(Object.keys(ways))(
+    'no first entry is before the head of a statement: %s',
+    async (way) => {
+      const { asOf, seq } = await report(test.db, undefined, service());
+      expect(seq).toBe(0n);
+      await ways[way]!(shiftClock(test.db, -2_000), deposit());
+      const [row] = await test.query<{ at_ms: string }>(
+        'SELECT (extract(epoch FROM occurred_at) * 1000)::bigint AS at_ms FROM transactions',
+      );
+      expect(Number(row!.at_ms)).toBeGreaterThanOrEqual(asOf.getTime());
+    },
+  );
 
   it.each(Object.keys(ways))(
     'one that was read a day ahead refuses deposits until that is accepted: %s',
@@ -189,11 +192,11 @@ describe('a read and the opening at the same time', () => {
         if (answers[0] !== 'busy') return answers;
       }
     })();
-    let isDone = false;
-    void opening.finally(() => (isDone = true));
+    const deposited = { isDone: false };
+    void opening.finally(() => (deposited.isDone = true));
     const waits = `SELECT FROM pg_stat_activity
       WHERE datname = current_database() AND wait_event_type = 'Lock'`;
-    while (!isDone && (await test.query(waits)).length === 0) {
+    while (!deposited.isDone && (await test.query(waits)).length === 0) {
       await new Promise((resolve) => setTimeout(resolve, 2));
     }
     expect(await test.query('SELECT FROM transactions')).toEqual([]);
