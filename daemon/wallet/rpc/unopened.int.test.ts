@@ -199,8 +199,9 @@ describe('a read and the opening at the same time', () => {
     while (!deposited.isDone && (await test.query(waits)).length === 0) {
       await new Promise((resolve) => setTimeout(resolve, 2));
     }
-    expect(await test.query('SELECT FROM transactions')).toEqual([]);
+    const early = await test.query('SELECT FROM transactions');
     hold.release();
+    expect(early).toEqual([]);
     expect(await opening).toMatchObject([{ ok: true }]);
     const { asOf, ...reported } = await reading;
     expect(reported).toEqual({ balanceMinor: 0n, seq: 0n });
@@ -217,8 +218,8 @@ describe('a read and the opening at the same time', () => {
       reading,
       new Promise((resolve) => setTimeout(resolve, 100, 'waits')),
     ]);
-    expect(early).toBe('waits');
     hold.release();
+    expect(early).toBe('waits');
     await opening;
     expect(await reading).toMatchObject({ balanceMinor: 100n, seq: 1n });
   });
