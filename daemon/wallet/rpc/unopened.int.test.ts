@@ -240,9 +240,11 @@ describe('a read and the opening at the same time', () => {
           const { wallet, asOf } = answer.value;
           return { text: `${wallet!.balanceMinor} at ${wallet!.seq}`, asOf: asOf! };
         };
+        // Half of them are read before, and all of them meanwhile.
+        const before = i % 4 < 2 ? [await ask(soon())] : [];
         const reads = [ask(soon()), ask(soon(), daemons[1])];
         const opening = commits[i % 2]!([buildCommand(id)], i % 3 === 0 ? 'skip' : 'wait');
-        const found = await Promise.all([...reads, ask(soon())]);
+        const found = [...before, ...(await Promise.all([...reads, ask(soon())]))];
         await opening;
         return found.map((each) => ({ ...each, again: () => ask(each.asOf) }));
       }),
