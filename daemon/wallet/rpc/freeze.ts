@@ -9,6 +9,7 @@ import type { CallContext } from '../../platform/grpc/calls.ts';
 import { isOpened, type WalletRef, type WalletState } from '../domain.ts';
 import { walletBusy } from '../domain-integrity.ts';
 import { readRef } from './reads.ts';
+import { findCorrupt } from '../store/states.ts';
 import * as store from '../store/store.ts';
 import { updateStatus } from '../store/writes.ts';
 import type { KnownUsers } from '../requests/users.ts';
@@ -94,7 +95,9 @@ async function setStatus(
   context: CallContext,
 ): Promise<{ readonly wallet: WalletState; readonly isChanged: boolean } | undefined> {
   const [wallet] = await store.readWallets(tx, [ref], 'wait');
-  if (!wallet || !isOpened(wallet)) return undefined;
+  if (!wallet) return undefined;
+  // Not one that was set back to seq 0 while its entries are there.
+  if (!isOpened(wallet) && (await findCorrupt(tx, [wallet])).size === 0) return undefined;
   const isChanged = wallet.status !== status && !dryRun;
   if (isChanged) {
     await updateStatus(tx, wallet.id, status);

@@ -7,12 +7,7 @@ import { startCommitCutter } from '../../../tests/support/postgres/commit-cutter
 import { buildCommand, walletRefOf } from '../../../tests/support/ledger/build-command.ts';
 import { createTestDatabase, type TestDatabase } from '../../../tests/support/postgres/database.ts';
 import { shiftClock } from '../../../tests/support/postgres/shifted-clock.ts';
-import {
-  classifyDbError,
-  createDb,
-  isCommitInDoubt,
-  type Db,
-} from '../../platform/db/db.ts';
+import { classifyDbError, createDb, isCommitInDoubt, type Db } from '../../platform/db/db.ts';
 import type { CallContext } from '../../platform/grpc/calls.ts';
 import { createLog } from '../../platform/log.ts';
 import { createOptimisticCommit } from '../commit/optimistic-commit.ts';

@@ -50,7 +50,8 @@ export const listWallet = (place: Place, caller: Caller): Command => ({
 
 const describe = (
   wallet: { readonly status: WalletStatus; readonly balanceMinor: bigint } | undefined,
-): string => `${wallet?.status === WalletStatus.FROZEN ? 'frozen' : 'active'} ${wallet?.balanceMinor}`;
+): string =>
+  `${wallet?.status === WalletStatus.FROZEN ? 'frozen' : 'active'} ${wallet?.balanceMinor}`;
 
 /** Undefined where there is no wallet. */
 function statusIn(model: Model, place: Place): string | undefined {
