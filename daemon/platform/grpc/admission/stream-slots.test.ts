@@ -41,7 +41,7 @@ function create(change: Partial<StreamLimits> = {}) {
 }
 
 describe('slots of streams', () => {
-  it('one caller has no more streams than its share, and is told how many', () => {
+  it('one caller has no more streams than its share, and the answer says how many', () => {
     const { open, refusalOf } = create();
     open('a1').beginRequest();
     open('a2').beginRequest();
@@ -49,7 +49,7 @@ describe('slots of streams', () => {
     open('b1');
   });
 
-  it('where all slots are busy nobody gets another, and the answer has their number', () => {
+  it('where all slots are busy no caller gets another, and the answer has their number', () => {
     const { slots, open, refusalOf, ends } = create();
     for (const name of ['a1', 'b1', 'c1']) open(name).beginRequest();
     pass(1_000);
