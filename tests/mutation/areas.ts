@@ -77,6 +77,10 @@ export const areas: Readonly<Record<string, Area>> = {
     ],
     tests: ['daemon/wallet/events/*.test.ts', 'daemon/platform/broker/**/*.test.ts'],
   },
+  outbox: {
+    mutate: ['daemon/platform/outbox/{acking,recent,round}.ts'],
+    tests: ['daemon/platform/outbox/*.test.ts'],
+  },
   access: {
     mutate: [
       'daemon/platform/access/{access,revocations,api-keys,tokens}.ts',

@@ -256,6 +256,55 @@ describe('the consumer of transaction_emitted', () => {
     expect(committed.map(({ wallet }) => wallet.currency)).toEqual(['JPY']);
   });
 
+  it('a currency that the undo names is taken, and nothing is looked up', async () => {
+    const { committed, handle } = create();
+    const change = { operation: 'reversal', amount: null, id: randomUUID(), currency: 'EUR' };
+    expect(await handle(messageOf(ana, change))).toEqual(['done']);
+    expect(committed.map(({ wallet }) => wallet.currency)).toEqual(['EUR']);
+  });
+
+  it('an undo whose parent is not in the ledger has the default currency', async () => {
+    const { committed, emitted } = create();
+    const db = { read: () => Promise.resolve(undefined) } as unknown as Db;
+    const consumer = createEmittedConsumer({ ...emitted, db });
+    const undo = messageOf(ana, { operation: 'reversal', amount: null, id: randomUUID() });
+    expect(await consumer.handle([undo])).toEqual([{ kind: 'done' }]);
+    expect(committed.map(({ wallet }) => wallet.currency)).toEqual(['BRL']);
+  });
+
+  it('a user is asked for once, however many messages name them', async () => {
+    const asked: string[][] = [];
+    const { emitted } = create();
+    const users = createKnownUsers((ids) => {
+      asked.push([...ids]);
+      return Promise.resolve(new Set(ids));
+    });
+    const consumer = createEmittedConsumer({ ...emitted, users });
+    const poison = { ...messageOf(ana), body: undefined };
+    await consumer.handle([messageOf(ana), poison, messageOf(bia), messageOf(ana)]);
+    expect(asked).toEqual([[ana, bia]]);
+  });
+
+  it('a batch of poison asks for no user, and begins no commit', async () => {
+    const asked: (readonly string[])[] = [];
+    const { committed, emitted } = create();
+    const findUnknown = (ids: readonly string[]) => {
+      asked.push(ids);
+      return Promise.resolve(new Set<string>());
+    };
+    const users = { ...emitted.users, findUnknown };
+    const consumer = createEmittedConsumer({ ...emitted, users });
+    const poison = { ...messageOf(ana), body: undefined };
+    expect((await consumer.handle([poison])).map(({ kind }) => kind)).toEqual(['dead']);
+    expect([asked, committed]).toEqual([[[]], []]);
+  });
+
+  it('where a lost auth service is the cause, the failure keeps it', async () => {
+    const { consumer } = create({ isAuthAway: true });
+    const failed = await consumer.handle([messageOf(ana)]).catch((err: unknown) => err);
+    expect(failed).toMatchObject({ cause: { message: 'auth is unavailable' } });
+  });
+
   it.each([
     ['data.transaction.description', { description: 'x'.repeat(1_001) }],
     ['data.transaction.id', { operation: 'reversal', amount: null }],
@@ -286,5 +335,69 @@ describe('the consumer of transaction_emitted', () => {
       { exchange: 'wallet.commands', routingKey: 'wallet_queue' },
       { exchange: 'wallet.commands', routingKey: 'transaction_emitted' },
     ]);
+  });
+});
+
+describe('what is handed to the group commit', () => {
+  type Waiting = Parameters<ReturnType<typeof create>['emitted']['groupCommit']['submitMany']>[1];
+
+  /** The consumer before a commit that only answers, and what it was handed. */
+  function createRecorder(results: readonly Result<AuditedDecision>[]) {
+    const handed: { readonly atMs: number; readonly waiting: Waiting }[] = [];
+    const { emitted } = create();
+    const submitMany = (_commands: readonly AuditedCommand[], waiting: Waiting) => {
+      handed.push({ atMs: performance.now(), waiting });
+      return Promise.resolve({ completed: Promise.resolve(results) });
+    };
+    const groupCommit = { ...emitted.groupCommit, submitMany } as typeof emitted.groupCommit;
+    return { handed, consumer: createEmittedConsumer({ ...emitted, groupCommit }) };
+  }
+
+  it('a message waits 200 ms for a locked wallet, and its commit 25 s', async () => {
+    const { handed, consumer } = createRecorder([succeed(decision)]);
+    const beforeMs = performance.now();
+    await consumer.handle([messageOf(ana)]);
+    const [{ atMs, waiting } = { atMs: 0, waiting: undefined as never }] = handed;
+    expect(waiting.busyAfterMs).toBe(200);
+    expect(waiting.deadlineMs).toBeGreaterThanOrEqual(beforeMs + 25_000);
+    expect(waiting.deadlineMs).toBeLessThanOrEqual(atMs + 25_000);
+  });
+
+  it('what was held back behind a failure has the reason of that failure', async () => {
+    const results = [refusalOf('CANCELLED'), refusalOf('CANCELLED')];
+    const { handed, consumer } = createRecorder(results);
+    const { emitted } = create();
+    const submitMany = (commands: readonly AuditedCommand[], waiting: Waiting) => {
+      handed.push({ atMs: 0, waiting });
+      // Of one wallet the first failure counts, and another wallet has none.
+      waiting.onGivenUp?.(refusalOf('WALLET_BUSY').rejection, commands[0]!);
+      waiting.onGivenUp?.(refusalOf('DATABASE_UNAVAILABLE').rejection, commands[0]!);
+      expect(commands.map((command) => waiting.isCancelled(command))).toEqual([true, false]);
+      return Promise.resolve({ completed: Promise.resolve([results[0]!, succeed(decision)]) });
+    };
+    const groupCommit = { ...emitted.groupCommit, submitMany } as typeof emitted.groupCommit;
+    const held = createEmittedConsumer({ ...emitted, groupCommit });
+    const handlings = await held.handle([messageOf(ana), messageOf(bia)]);
+    expect(handlings.map(({ kind }) => kind)).toEqual(['held', 'done']);
+    // Without a failure before it, it was cancelled for another reason: all wait.
+    const cancelled = consumer.handle([messageOf(ana), messageOf(bia)]);
+    expect((await transientOf(cancelled))?.reason).toBe('CANCELLED');
+  });
+
+  it('another refusal on a wallet that was given up keeps its own reason', async () => {
+    const { emitted } = create();
+    const submitMany = (commands: readonly AuditedCommand[], waiting: Waiting) => {
+      waiting.onGivenUp?.(refusalOf('WALLET_BUSY').rejection, commands[0]!);
+      const results = [refusalOf('WALLET_BUSY'), refusalOf('WALLET_CORRUPT')];
+      return Promise.resolve({ completed: Promise.resolve(results) });
+    };
+    const groupCommit = { ...emitted.groupCommit, submitMany } as typeof emitted.groupCommit;
+    const consumer = createEmittedConsumer({ ...emitted, groupCommit });
+    const handlings = await consumer.handle([messageOf(ana), messageOf(ana)]);
+    expect(handlings).toMatchObject([{ kind: 'held' }, { kind: 'dead', reason: 'WALLET_CORRUPT' }]);
+  });
+
+  it('a batch is as many messages as two full commits', () => {
+    expect(create().consumer.maxBatch).toBe(2_048);
   });
 });
