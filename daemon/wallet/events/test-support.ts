@@ -22,7 +22,7 @@ import { createEmittedConsumer } from './emitted-consumer.ts';
 export const [ana, bia, unknown] = [randomUUID(), randomUUID(), randomUUID()];
 const log = createLog('silent');
 export const decision: AuditedDecision = { entry: { seq: 1n } as Entry, isReplayed: false };
-export const refusalOf = (reason: Reason): Result<never> => refuse(reason, `because ${reason}`);
+export const refusalOf = (reason: Reason) => refuse(reason, `because ${reason}`);
 
 export type Commit = (commands: readonly AuditedCommand[]) => readonly (Result<AuditedDecision> | Busy)[];
 
