@@ -30,6 +30,12 @@ describe('the consumer of transaction_emitted', () => {
     expect(committed.map(({ wallet }) => wallet.userId)).toEqual([ana, bia]);
   });
 
+  it('a message that cannot be read keeps its own reason', async () => {
+    const { consumer } = create({ allowed: [] });
+    const [handling] = await consumer.handle([{ ...messageOf(ana), body: undefined }]);
+    expect(handling).toEqual({ kind: 'dead', reason: 'NOT_JSON', field: 'body' });
+  });
+
   it('a message for an unknown user names that field, and has no effect', async () => {
     const { committed, consumer } = create();
     expect(await consumer.handle([messageOf(unknown)])).toEqual([
@@ -175,13 +181,15 @@ describe('the consumer of transaction_emitted', () => {
   });
 
   it.each([
-    ['data.transaction.description', { description: 'x'.repeat(1_001) }],
-    ['data.transaction.id', { operation: 'reversal', amount: null }],
-    ['data.transaction.amount', { amount: undefined }],
-  ])('a message that is wrong in %s names that field', async (field, transaction) => {
+    ['data.transaction.description', 'INVALID_FIELD', { description: 'x'.repeat(1_001) }],
+    ['data.transaction.id', 'INVALID_FIELD', { operation: 'reversal', amount: null }],
+    ['data.transaction.amount', 'AMOUNT_INVALID', { amount: undefined }],
+    ['data.transaction.amount', 'AMOUNT_INVALID', { amount: '1.001' }],
+    ['data.transaction.currency', 'CURRENCY_UNKNOWN', { currency: 'XXX' }],
+  ])('a message that is wrong in %s names that field: %s', async (field, reason, transaction) => {
     const { committed, consumer } = create();
     const [handling] = await consumer.handle([messageOf(ana, transaction)]);
-    expect(handling).toMatchObject({ kind: 'dead', field });
+    expect(handling).toEqual({ kind: 'dead', reason, field });
     expect(committed).toEqual([]);
   });
 

@@ -111,3 +111,33 @@ it('a single frame acknowledges all only where nothing of it is held', async () 
     { name: 'b', isUpTo: false },
   ]);
 });
+
+it('what is held and what has come since count together as many', async () => {
+  // Fewer than 33 are in the failed batch, and more than 32 with those behind it.
+  const pump = world.create(() => Promise.reject(new Error('no database')), 20);
+  for (let n = 0; n < 40; n += 1) void pump.take(world.messageOf(`m${n}`));
+  await run(16_000);
+  expect(world.releases[0]).toBe(40);
+  expect(pump.isBusy()).toBe(true);
+});
+
+it('messages wait for 10 s of failures before they go back', async () => {
+  const { releases } = world;
+  const pump = world.create(() => Promise.reject(new Error('no database')), 100);
+  for (let n = 0; n < 40; n += 1) void pump.take(world.messageOf(`m${n}`));
+  // The failures are at 0, 0.1, 0.3, 0.7, 1.5, 3.1, 6.3 and 11.3 s.
+  await run(11_000);
+  expect(releases).toEqual([]);
+  await run(1_000);
+  expect(releases).toEqual([40]);
+  expect(pump.isBusy()).toBe(true);
+});
+
+it('a pump is busy with what has come, before it has begun with it', async () => {
+  const pump = world.create(() => Promise.resolve([]));
+  expect(pump.isBusy()).toBe(false);
+  const taken = pump.take(world.messageOf('a'));
+  expect(pump.isBusy()).toBe(true);
+  await Promise.all([taken, run()]);
+  expect(pump.isBusy()).toBe(false);
+});
