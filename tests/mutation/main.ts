@@ -36,7 +36,7 @@ async function mutate(name: string): Promise<Mutants> {
       coverageAnalysis: 'perTest',
       concurrency: 1,
       timeoutMS: 20_000,
-      reporters: [],
+      reporters: ['progress-append-only'],
       logLevel: 'error' as never,
       tempDirName: folder,
       ignorePatterns: ['dist', 'docs', 'bench', '.git'],
