@@ -141,3 +141,33 @@ it('the prefix of API keys is public: scanners for leaked secrets know it', () =
     ...[true, true, false, false, false, false],
   ]);
 });
+
+describe('bounds of what is kept', () => {
+  const many = Array.from({ length: 10_000 }, (_, i) => `key ${i}`);
+
+  it('after 10,000 keys all of them are asked for anew, and not before', async () => {
+    const { verify } = create();
+    for (const secret of many) await verify(secret);
+    await verify('key 0');
+    expect(asked).toHaveLength(10_000);
+    await verify('one more');
+    await verify('key 1');
+    expect(asked).toHaveLength(10_002);
+    await verify('one more');
+    expect(asked).toHaveLength(10_002);
+  });
+
+  it('of keys that are not ours the oldest is forgotten past 10,000', async () => {
+    answer = refuse('TOKEN_INVALID', 'it is unknown');
+    const { verify } = create();
+    for (const secret of many) await verify(secret);
+    await verify('key 0');
+    expect(asked).toHaveLength(10_000);
+    await verify('one more');
+    await verify('key 1');
+    await verify('one more');
+    expect(asked).toHaveLength(10_001);
+    await verify('key 0');
+    expect(asked).toHaveLength(10_002);
+  });
+});

@@ -89,9 +89,9 @@ describe('API keys', () => {
   });
 
   it('a method without a scope takes no key, and one for any scope takes each', () => {
-    expect(checkPolicy(withKey(apiKeyScopes), all)).toMatchObject({
-      rejection: { reason: 'PERMISSION_DENIED', metadata: {}, isDenial: true },
-    });
+    expect(checkPolicy(withKey(apiKeyScopes), all)).toEqual(
+      deny('an API key may not do this: sign in as a person'),
+    );
     expect(reasonOf(checkPolicy(withKey([]), { ...all, scope: 'any' }))).toBe('ok');
     expect(reasonOf(checkPolicy(userOf('customer'), all))).toBe('ok');
   });
@@ -237,6 +237,16 @@ describe('credentials of services', () => {
     [undefined, false],
   ])('%j is that of our services: %j', (authorization, isOurs) => {
     expect(create().access.isService(authorization)).toBe(isOurs);
+  });
+
+  it('the scheme of a credential counts, whatever comes with it', async () => {
+    const { access, asked } = create();
+    for (const scheme of ['Basic', 'Token', 'Service', 'Bearerx', '']) {
+      expect(reasonOf(await access.identify(`${scheme} known`))).toBe('TOKEN_INVALID');
+      expect(reasonOf(await access.identify(`${scheme} dwk_secret`))).toBe('TOKEN_INVALID');
+    }
+    expect(asked).toEqual([]);
+    expect(reasonOf(await access.identify('BEARER known'))).toBe('ok');
   });
 
   it('a call without a credential is anonymous, and is refused where one is needed', async () => {

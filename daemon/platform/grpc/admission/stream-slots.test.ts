@@ -49,6 +49,14 @@ describe('slots of streams', () => {
     open('b1');
   });
 
+  it('a caller at its share gets no slot of its own idle streams', () => {
+    const { open, refusalOf, ends } = create();
+    for (const name of ['a1', 'a2']) open(name);
+    pass(5_000);
+    expect(refusalOf('a')?.reason).toBe('OVERLOADED');
+    expect(ends).toEqual([]);
+  });
+
   it('where all slots are busy no caller gets another, and the answer has their number', () => {
     const { slots, open, refusalOf, ends } = create();
     for (const name of ['a1', 'b1', 'c1']) open(name).beginRequest();

@@ -101,3 +101,13 @@ describe('streams of users', () => {
     expect(await calls.run('ana', { ...stream }, {}, work)).toEqual(succeed('SHUTTING_DOWN'));
   });
 });
+
+it('a stream of a user that does nothing is ended after the idle time', async () => {
+  const calls = createUserCalls({ ...limits, streamIdleMs: 20 });
+  const work = async (context: { stream?: OpenStream }): Promise<Result<string>> => {
+    const rejection = await new Promise<Rejection>((resolve) => context.stream?.onEnd(resolve));
+    return succeed(rejection.reason);
+  };
+  const entry = { ...stream, isOneRequest: false };
+  expect(await calls.run('ana', entry, {}, work)).toEqual(succeed('STREAM_IDLE'));
+});
