@@ -167,5 +167,10 @@ describe('addDays', () => {
 
 it('a time can be stored from the second day of the year 1 up to the last day of 9999', () => {
   const [first, last] = [at('0001-01-02T00:00:00Z'), at('9999-12-30T23:59:59.999Z')];
-  expect([first - 1, first, last, last + 1].map(isStorableTime)).toEqual([false, true, true, false]);
+  expect([first - 1, first, last, last + 1].map(isStorableTime)).toEqual([
+    false,
+    true,
+    true,
+    false,
+  ]);
 });

@@ -123,12 +123,9 @@ describe('readMonth', () => {
   it.each([
     ...['2026-00', '2026-13', '2026-1', '10-2026', '2026-10-01', 'october', ''],
     ...['x2026-10', '2026-10x', '12026-10', '2026-101'],
-  ])(
-    'readMonth refuses %j',
-    (text) => {
-      expect(readMonth(text, 'UTC')).toBeUndefined();
-    },
-  );
+  ])('readMonth refuses %j', (text) => {
+    expect(readMonth(text, 'UTC')).toBeUndefined();
+  });
 
   it('the days of a month are those with its name', () => {
     fc.assert(
@@ -178,12 +175,9 @@ describe('readLast', () => {
   it.each([
     ...['', '0d', '30', 'd', '30m', '-3d', '1.5d', '30 d', '30days', '1d2h', '99999y', '1e3d'],
     ...['x1d', '1dx', '100000d', '2026y', '01d'],
-  ])(
-    'readLast refuses %j',
-    (text) => {
-      expect(readLast(text, saoPaulo)).toBeUndefined();
-    },
-  );
+  ])('readLast refuses %j', (text) => {
+    expect(readLast(text, saoPaulo)).toBeUndefined();
+  });
 
   it('the last N days are N dates, of which today is the last', () => {
     fc.assert(

@@ -105,6 +105,13 @@ describe('attempt queue', () => {
   });
 });
 
+it('a rank ends at 3 and at 9 failures, whichever came first', async () => {
+  const { join, events } = createBench();
+  for (const failures of [0, 1, 2, 3, 4, 9, 10, 12]) join(String(failures), { failures });
+  await pass(8_100);
+  expect(events).toEqual(['0', '1', '2', '3', '9', '4', '12', '10']);
+});
+
 describe('times of the attempt queue', () => {
   it('a waiter is not tried before the bucket is expected to have an attempt', async () => {
     const { line, events } = createBench();

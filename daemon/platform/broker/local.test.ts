@@ -165,7 +165,9 @@ describe('what a consumer gets', () => {
       {
         ...consumer,
         handle: (messages) =>
-          Promise.resolve(messages.map(() => ({ kind: 'dead', reason: 'NOT_JSON', field: 'body' }))),
+          Promise.resolve(
+            messages.map(() => ({ kind: 'dead', reason: 'NOT_JSON', field: 'body' })),
+          ),
         storeDeadLetters: (some) => {
           letters.push(...some);
           return Promise.resolve();
@@ -201,7 +203,7 @@ describe('what a consumer gets', () => {
     expect(stored).toBe(1);
   });
 
-  it('other programs have no queues: what is for them is confirmed, and reaches nobody', async () => {
+  it('other programs have no queues: what is for them is confirmed, and reaches no consumer', async () => {
     const { consumer, received } = createConsumer('#');
     const broker = createLocalBroker();
     expect(await broker.publish([sent], 'listeners')).toEqual([]);

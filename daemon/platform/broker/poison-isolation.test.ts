@@ -158,7 +158,11 @@ describe('what becomes of one message', () => {
   });
 
   it('what was thrown and is no error is the cause of one', async () => {
-    const handle = isolate(() => Promise.reject('a text' as unknown as Error));
+    const handle = isolate(async () => {
+      await Promise.resolve();
+      AbortSignal.abort('a text').throwIfAborted();
+      return [];
+    });
     const failed = await handle(toMessages(['a'])).catch((err: unknown) => err);
     expect(failed).toMatchObject({ message: 'not handled', cause: 'a text' });
   });

@@ -121,7 +121,9 @@ describe('paths of a fair queue', () => {
   it('a queue without paths is a plain queue', () => {
     const queue = createFairQueue<number>();
     for (const item of [1, 2, 3]) queue.push([], item);
-    expect([queue.longest(), queue.popLongest(), queue.shift(), queue.size()]).toEqual([3, 3, 1, 1]);
+    expect([queue.longest(), queue.popLongest(), queue.shift(), queue.size()]).toEqual([
+      3, 3, 1, 1,
+    ]);
   });
 
   it('an empty queue gives nothing, and its sizes stay 0', () => {

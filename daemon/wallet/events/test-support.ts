@@ -24,7 +24,9 @@ const log = createLog('silent');
 export const decision: AuditedDecision = { entry: { seq: 1n } as Entry, isReplayed: false };
 export const refusalOf = (reason: Reason) => refuse(reason, `because ${reason}`);
 
-export type Commit = (commands: readonly AuditedCommand[]) => readonly (Result<AuditedDecision> | Busy)[];
+export type Commit = (
+  commands: readonly AuditedCommand[],
+) => readonly (Result<AuditedDecision> | Busy)[];
 
 const doAll: Commit = (commands) => commands.map(() => succeed(decision));
 

@@ -54,9 +54,7 @@ test('results longer than a block are whole, and a last line without its end is 
   const line = (row: number): string => `${row},done,${'x'.repeat(100_000)}\r\n`;
   const rows = [2, 3, 5, 1, 6, 4, 7, 8, 10].map(line);
   const sorted = [1, 2, 3, 4, 5, 6, 7, 8, 10].map(line).join('');
-  expect(await sort(`${rows.join('')}9,cut`)).toBe(
-    sorted.replace(line(10), `9,cut${line(10)}`),
-  );
+  expect(await sort(`${rows.join('')}9,cut`)).toBe(sorted.replace(line(10), `9,cut${line(10)}`));
 });
 
 test('results in order are copied as they are, and empty ones stay empty', async () => {

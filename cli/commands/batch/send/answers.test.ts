@@ -22,6 +22,7 @@ afterEach(() => vi.useRealTimers());
 
 type Read = Awaited<ReturnType<TransactionStream['read']>>;
 const done = doneOf(rowOf(1).item);
+const unanswered: TransactionResult = { outcome: undefined };
 const results = (...some: TransactionResult[]): Read => ({
   ok: true,
   value: { results: some, ledgerPosition: undefined },
@@ -50,7 +51,7 @@ function createStream(...reads: readonly Read[]) {
       events.push('cancel');
       cancel();
     },
-  } as TransactionStream;
+  };
   return { stream, events };
 }
 
@@ -131,7 +132,7 @@ describe('results of a message', () => {
   });
 
   test('only a refusal for a locked wallet counts as busy', () => {
-    expect([busy, done, refusalOf('OVERLOADED'), {}, undefined].map(isBusy)).toEqual([
+    expect([busy, done, refusalOf('OVERLOADED'), unanswered, undefined].map(isBusy)).toEqual([
       ...[true, false, false, false, false],
     ]);
   });
@@ -149,7 +150,7 @@ describe('a dry run that has no room', () => {
       refused('INVALID_ARGUMENT', { field: 'items' }),
       refused('INVALID_ARGUMENT', { field: 'amount', limit }),
       refused('AMOUNT_INVALID', { field: 'items', limit }),
-      ...[done, {}, undefined],
+      ...[done, unanswered, undefined],
     ];
     expect(others.map(isPastDryRun)).toEqual(others.map(() => false));
   });

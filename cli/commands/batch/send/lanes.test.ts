@@ -62,7 +62,10 @@ describe('rows that must wait', () => {
 
   test('there is room for so many, and no more', () => {
     const deferred = createDeferredRows();
-    defer(deferred, Array.from({ length: maxDeferred - 1 }, (_, i) => row(i)));
+    defer(
+      deferred,
+      Array.from({ length: maxDeferred - 1 }, (_, i) => row(i)),
+    );
     expect(deferred.hasRoom()).toBe(true);
     defer(deferred, [row(maxDeferred)]);
     expect(deferred.hasRoom()).toBe(false);

@@ -73,7 +73,10 @@ it('held messages are handed over again before later ones', async () => {
 });
 
 it('of a batch with held messages at least half is new', async () => {
-  const pump = world.create((names) => Promise.resolve(names.filter((name) => name.startsWith('h'))), 4);
+  const pump = world.create(
+    (names) => Promise.resolve(names.filter((name) => name.startsWith('h'))),
+    4,
+  );
   for (const name of ['h1', 'h2', 'h3', 'h4']) void pump.take(world.messageOf(name));
   for (const name of ['a', 'b', 'c', 'd']) void pump.take(world.messageOf(name));
   await run();

@@ -36,7 +36,10 @@ export function createPumpWorld() {
         fields: { deliveryTag: (state.tag += 1) },
       }) as ConsumeMessage,
     /** A pump whose batches become what `work` says: the names of those that are held. */
-    create: (work: (names: readonly string[]) => Promise<readonly string[]>, messages = 10): Pump => {
+    create: (
+      work: (names: readonly string[]) => Promise<readonly string[]>,
+      messages = 10,
+    ): Pump => {
       const begin: Work = async (batch) => {
         const names = batch.map(nameOf);
         events.push(`begin ${names.join()}`);

@@ -69,10 +69,12 @@ describe('rights', () => {
 describe('refusals of credentials', () => {
   it('they are those of callers whose credential was not accepted, or not looked at', () => {
     const of = (reason: Reason) => isUnauthenticated(refuse(reason, 'no').rejection);
-    expect(['TOKEN_INVALID', 'CREDENTIALS_MISSING', 'AUTH_UNAVAILABLE'].map((r) => of(r as Reason)))
-      .toEqual([true, true, true]);
-    expect(['PERMISSION_DENIED', 'OVERLOADED', 'USER_NOT_FOUND'].map((r) => of(r as Reason)))
-      .toEqual([false, false, false]);
+    expect(
+      ['TOKEN_INVALID', 'CREDENTIALS_MISSING', 'AUTH_UNAVAILABLE'].map((r) => of(r as Reason)),
+    ).toEqual([true, true, true]);
+    expect(
+      ['PERMISSION_DENIED', 'OVERLOADED', 'USER_NOT_FOUND'].map((r) => of(r as Reason)),
+    ).toEqual([false, false, false]);
     expect(isUnauthenticated(tooManyUnknown)).toBe(true);
   });
 });
