@@ -151,11 +151,13 @@ describe('paths of a fair queue', () => {
     expect([queue.shift()?.number, queue.shift()?.number]).toEqual([1, 3]);
   });
 
-  it('of branches of equal size the first is the longest', () => {
+  it('of branches of equal size the first is the longest, and the other one is next', () => {
     const queue = fill([
       ['a', '1'],
       ['b', '1'],
     ]);
     expect(queue.popLongest()?.path).toEqual(['a', '1']);
+    expect(queue.shift()?.path).toEqual(['b', '1']);
+    expect(queue.shift()).toBeUndefined();
   });
 });

@@ -51,6 +51,16 @@ describe('token bucket', () => {
     expect(done.map(({ n }) => n)).toEqual(Array.from({ length: 111 }, (_, n) => n));
   });
 
+  it('work that comes when there are tokens again does not overtake what is delayed', () => {
+    const { give, pass, done } = createStand();
+    give(0, 11);
+    pass(3);
+    give(11, 1);
+    expect(done).toHaveLength(10);
+    pass(5);
+    expect(done.slice(10).map(({ n }) => n)).toEqual([10, 11]);
+  });
+
   it('a token bucket delays no work for more than its maximum, however much there is', () => {
     const { give, pass, done } = createStand();
     give(0, 100_000);
