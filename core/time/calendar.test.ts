@@ -150,7 +150,8 @@ describe('parseDate', () => {
 
 it('isTimezone accepts IANA zones and nothing else', () => {
   expect(zones.filter((zone) => !isTimezone(zone))).toEqual([]);
-  expect(['', 'Mars/Olympus', 'America', '../etc/passwd', 'UTC\n'].filter(isTimezone)).toEqual([]);
+  const others = ['', 'Mars/Olympus', 'America', '../etc/passwd', 'UTC\n'];
+  expect(others.map(isTimezone)).toEqual(others.map(() => false));
 });
 
 describe('addDays', () => {

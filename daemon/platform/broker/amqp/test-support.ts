@@ -8,7 +8,7 @@ type Ack = { readonly name: string; readonly isUpTo: boolean };
 /** What a pump did, in order, and what it is to find. */
 export type PumpWorld = ReturnType<typeof createPumpWorld>;
 
-export const nameOf = ({ content }: ConsumeMessage): string => content.toString();
+const nameOf = ({ content }: ConsumeMessage): string => content.toString();
 
 export function createPumpWorld() {
   const acks: Ack[] = [];
