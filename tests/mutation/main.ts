@@ -39,7 +39,7 @@ async function mutate(name: string): Promise<Mutants> {
       reporters: ['progress-append-only'],
       logLevel: 'error' as never,
       tempDirName: folder,
-      ignorePatterns: ['dist', 'docs', 'bench', '.git'],
+      ignorePatterns: ['dist', 'docs/images', 'bench', '.git'],
     });
     return await stryker.runMutationTest();
   } finally {
