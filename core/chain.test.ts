@@ -8,7 +8,9 @@ import {
   chainHash,
   contentDigest,
   genesisHash,
+  linkBytes,
   linkHash,
+  parseMetadata,
   type ChainedFields,
 } from './chain.ts';
 
@@ -178,4 +180,39 @@ it('a hash before that was cut does not leave the rest of another one in the lin
   const expected = linkHash('ab'.padEnd(64, '0'), content);
   linkHash('f'.repeat(64), content);
   expect(linkHash('ab', content)).toBe(expected);
+});
+
+it('a hash before that is too long is cut, and nothing of it reaches the content', () => {
+  const content = contentDigest(fields);
+  expect(linkHash(`${'ab'.repeat(32)}ff`, content)).toBe(linkHash('ab'.repeat(32), content));
+  expect(linkHash(genesis, content)).toBe(hex(genesis));
+});
+
+it('a link of bytes is the link of the digits that they stand for', () => {
+  const previous = Buffer.from(genesis, 'hex');
+  const content = Buffer.from(contentDigest(fields), 'hex').toString('latin1');
+  const before = Buffer.concat([Buffer.alloc(5, 0xee), previous, Buffer.alloc(5, 0xee)]);
+  const linked = linkBytes(before, 5, content);
+  expect(Buffer.from(linked, 'latin1').toString('hex')).toBe(hex(genesis));
+});
+
+it.each([0, 1, 9, 10, 99, 100, 255, 256, 257, 1_000, 32_760, 40_000])(
+  'a text of %i bytes is hashed behind its length, of one or of two bytes a character',
+  (length) => {
+    const texts = ['x'.repeat(length), 'é'.repeat(length >> 1) + 'x'.repeat(length & 1)];
+    for (const actor of texts) {
+      const text =
+        `36:${fields.id};1:7;8:purchase;5:-1234;4:8766;14:merchant:Café;-;4:grpc;` +
+        `${length}:${actor};-;-;13:${fields.occurredAtMs};`;
+      const expected = createHash('sha256').update(Buffer.of(1)).update(text).digest('hex');
+      const change = { actor, description: undefined, metadata: {} };
+      expect(contentDigest({ ...fields, ...change })).toBe(expected);
+    }
+  },
+);
+
+it('stored metadata is read, and what is no JSON is kept as a text that matches nothing', () => {
+  expect(parseMetadata('{"a":"b"}')).toEqual({ a: 'b' });
+  expect(parseMetadata('{"a":')).toEqual({ text: '{"a":' });
+  expect(canonicalMetadata(parseMetadata('{}'))).toBeUndefined();
 });

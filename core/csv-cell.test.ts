@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import { formulaLeadBytes, neutraliseFormula } from './csv-cell.ts';
+import { formatCsvRow, formulaLeadBytes, neutraliseFormula, quoteCsvCell } from './csv-cell.ts';
 
 const signs = ['=', '+', '-', '@', '＝', '＋', '－', '＠', '﹦', '﹢', '﹣', '﹫', '−'];
 const hidden = ['', ' ', '\u00a0', '\u3000', '\ufeff', '\u200b', '\u200e', '\u0000', '\u001b'];
@@ -38,4 +38,29 @@ test('the lead bytes cover every character that is skipped or begins a formula',
     if (isChanged && !formulaLeadBytes.has(lead)) missing.push(code.toString(16));
   }
   expect(missing).toEqual([]);
+});
+
+describe('cells and rows', () => {
+  test.each([
+    ['', ''],
+    ['a', 'a'],
+    ['a;b', 'a;b'],
+    ['a,b', '"a,b"'],
+    ['"', '""""'],
+    ['a"b"c', '"a""b""c"'],
+    ['a\rb', '"a\rb"'],
+    ['a\nb', '"a\nb"'],
+  ])('the cell %j is written %j between commas', (cell, written) => {
+    expect(quoteCsvCell(cell)).toBe(written);
+  });
+
+  test('between semicolons it is the semicolon that needs quotes', () => {
+    const written = ['a;b', 'a,b', '"'].map((cell) => quoteCsvCell(cell, ';'));
+    expect(written).toEqual(['"a;b"', 'a,b', '""""']);
+  });
+
+  test('a row ends with CR and LF', () => {
+    expect(formatCsvRow(['a', '"b,c"', ''])).toBe('a,"b,c",\r\n');
+    expect(formatCsvRow(['a', 'b'], ';')).toBe('a;b\r\n');
+  });
 });

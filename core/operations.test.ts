@@ -2,7 +2,9 @@ import { expect, it } from 'vitest';
 
 import { Operation as WireOperation } from '../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import {
+  canUndo,
   isOperation,
+  isUndo,
   operationOfCode,
   operationOfMessageNumber,
   operationOfWireNumber,
@@ -49,4 +51,12 @@ it('inherited property names of objects are no operations', () => {
   expect(['deposit', 'constructor', 'toString', ''].map(isOperation)).toEqual([
     ...[true, false, false, false],
   ]);
+});
+
+it('a cancellation undoes a purchase, a reversal whatever is no undo itself', () => {
+  const undone = (undo: 'reversal' | 'cancellation') =>
+    operations.filter((parent) => canUndo(undo, parent));
+  expect(undone('cancellation')).toEqual(['purchase']);
+  expect(undone('reversal')).toEqual(['deposit', 'withdraw', 'purchase']);
+  expect(operations.filter(isUndo)).toEqual(['reversal', 'cancellation']);
 });

@@ -20,6 +20,10 @@ describe('secret files', () => {
     ['readable by a group of the process itself', 1000, 1000, 0o100640, 'can be read'],
     ['of root, for another group', 0, 3000, 0o100640, 'can be read'],
     ['of root, for the group to change', 0, 2000, 0o100660, 'can be changed'],
+    ['of the process, for the group to change', 1000, 1000, 0o100620, 'can be changed'],
+    ['of the process, for others to run', 1000, 1000, 0o100601, 'can be changed'],
+    ['of root, for the group to run', 0, 2000, 0o100650, 'can be changed'],
+    ['of root, for others to read', 0, 2000, 0o100644, 'can be read'],
     ['of another user', 1001, 1000, 0o100600, 'belongs to'],
   ])('a secret file (%s) is refused with a remedy', (_what, uid, gid, mode, problem) => {
     const found = findSecretProblem('/a b', facts(uid, gid, mode), reader);
@@ -31,4 +35,16 @@ describe('secret files', () => {
     const folder = { ...facts(0, 0, 0o40700), isFile: () => false };
     expect(findSecretProblem('/k', folder, reader)?.problem).toContain('not a regular file');
   });
+});
+
+test('the mode of a file is named in full', () => {
+  const problemOf = (mode: number) =>
+    findSecretProblem('/k', facts(1000, 1000, mode), reader)?.problem;
+  expect(problemOf(0o100644)).toBe('can be read by other users (mode 0644)');
+  expect(problemOf(0o100066)).toBe('can be read by other users (mode 0066)');
+});
+
+test('where no user is known the command names root', () => {
+  const found = findSecretProblem('/k', facts(7, 7, 0o600), { uids: [], gids: [] });
+  expect(found?.command).toBe('chown 0 /k');
 });

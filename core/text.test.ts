@@ -138,3 +138,38 @@ describe('stripControls', () => {
     );
   });
 });
+
+describe('limits of texts', () => {
+  it.each([
+    [1_024, true],
+    [1_025, false],
+  ])('a text of %i units is brought into its normal form: %j', (length, isNormalized) => {
+    const text = `${'x'.repeat(length - 2)}e\u0301`;
+    expect(canonicalText(text)).toBe(isNormalized ? text.normalize('NFC') : text);
+  });
+
+  it('white space around a text is not counted by that', () => {
+    const text = `${'x'.repeat(1_022)}e\u0301`;
+    expect(canonicalText(` ${text}\r\n`)).toBe(text.normalize('NFC'));
+  });
+
+  it.each([
+    ['a', 'a'],
+    [' a', 'a'],
+    ['a ', 'a'],
+    [' ', ''],
+    ['a b', 'a b'],
+    ['a\tb', 'a\tb'],
+    ['a\u007f', 'a\u007f'],
+    ['a\r\n', 'a'],
+    ['a\rb\r', 'a\nb'],
+  ])('the canonical form of %j is %j', (text, canonical) => {
+    expect(canonicalText(text)).toBe(canonical);
+  });
+});
+
+it('a secret that is well-formed text has no problem', () => {
+  for (const secret of ['', 'correct horse', 'señor', '😀', 'a\nb']) {
+    expect(findSecretProblem(secret)).toBeUndefined();
+  }
+});

@@ -1,7 +1,13 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 
-import { findNumberText, isExactNumber } from './number-text.ts';
+import {
+  endOfNumber,
+  endOfString,
+  findNumberText,
+  isExactNumber,
+  isNumberStart,
+} from './number-text.ts';
 
 it.each([
   ['{"amount":1e2}', ['amount'], '1e2'],
@@ -18,6 +24,19 @@ it.each([
   ['{"a":"amount","b":1}', ['amount'], undefined],
   ['{}', ['amount'], undefined],
   ['12', ['amount'], undefined],
+  ['{"a":1,"b":{"a":2}}', ['b', 'a'], '2'],
+  ['{"b":{"x":{"a":1}},"a":2}', ['b', 'a'], undefined],
+  ['{"a":{"b":[{"b":1}],"b":2}}', ['a', 'b'], '2'],
+  ['{"a":{"c":1},"b":2}', ['a', 'b'], undefined],
+  ['{"a":{"b":{"b":1}}}', ['a', 'b'], undefined],
+  ['{"a":["b",1],"b":2}', ['a'], undefined],
+  ['{"a":"b","b":7}', ['b'], '7'],
+  ['{"a":true,"b":1}', ['a'], undefined],
+  ['{"a":1E+2 }', ['a'], '1E+2'],
+  ['{"a"\t:\t1}', ['a'], '1'],
+  ['[[{"a":1}]]', ['a'], undefined],
+  ['{"":1}', [''], '1'],
+  ['{"a":1}', [], undefined],
 ])('in %s the number at %j is written %s', (text, path, found) => {
   expect(findNumberText(text, path)).toBe(found);
 });
@@ -87,3 +106,52 @@ function toPlain(value: number): string {
   const digits = mantissa.replace('.', '');
   return exponent === '0' ? mantissa : `0.${'0'.repeat(Number(exponent) - 1)}${digits}`;
 }
+
+it.each([
+  ['123456789012345', true],
+  ['1234567890123456', false],
+  ['-12345678901234', true],
+  ['-123456789012345', true],
+  ['-1234567890123456', false],
+  ['123456789012345000000', true],
+  ['0.00000000000000000000123456789012345', true],
+  ['0.0000123456789012345678', false],
+  ['1e2', true],
+  ['1E2', true],
+  ['1.5e308', true],
+  ['1e309', false],
+  ['-1e309', false],
+  ['1e-400', false],
+  ['2.3e-308', true],
+  ['1e-310', false],
+  ['0e-999', true],
+  ['0.0', true],
+  ['-0', true],
+])('JSON.parse keeps the number %s: %j', (text, isExact) => {
+  expect(isExactNumber(text)).toBe(isExact);
+  // As it stands in a text.
+  expect(isExactNumber(`{"e":${text}}`, 5, 5 + text.length)).toBe(isExact);
+});
+
+it('a number ends before the first character that is not of one', () => {
+  expect(endOfNumber('[-1.5e+3,2]', 1)).toBe(8);
+  expect(endOfNumber('12', 0)).toBe(2);
+  expect(endOfNumber('1E-5}', 0)).toBe(4);
+  expect(endOfNumber('7]', 0)).toBe(1);
+});
+
+it('a number begins with a digit or a minus', () => {
+  const starts = Array.from({ length: 128 }, (_, code) => code).filter(isNumberStart);
+  expect(String.fromCharCode(...starts)).toBe('-0123456789');
+});
+
+it.each([
+  ['"ab" x', 0, 4],
+  ['"" x', 0, 2],
+  ['x"a\\"b"', 1, -7],
+  ['"a\\\\"b', 0, -5],
+  ['"open', 0, 5],
+  ['"open\\"', 0, -7],
+])('the string in %j ends at its closing quote', (text, start, end) => {
+  expect(endOfString(text, start)).toBe(end);
+});

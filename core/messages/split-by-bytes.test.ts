@@ -15,3 +15,9 @@ it('an item above the limit is a chunk of its own', () => {
 it('no items give no chunk', () => {
   expect(split([])).toEqual([]);
 });
+
+it('items that fill a chunk to the byte stay in it, and one of size 0 goes with the others', () => {
+  expect(split([10, 0, 1])).toEqual([[10, 0], [1]]);
+  expect(split([5, 5, 5])).toEqual([[5, 5], [5]]);
+  expect(split([99, 0])).toEqual([[99], [0]]);
+});

@@ -2,7 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import {
+  addDays,
   instantOfWallClock,
+  isStorableTime,
   isTimezone,
   isWithinDays,
   nextDay,
@@ -40,6 +42,10 @@ describe('wallClockMs', () => {
     ['America/Sao_Paulo', '2018-12-01T12:00:00.000Z', '2018-12-01T10:00:00.000Z'],
     ['America/Sao_Paulo', '2025-12-01T12:00:00.000Z', '2025-12-01T09:00:00.000Z'],
     ['UTC', '1969-12-31T23:59:59.001Z', '1969-12-31T23:59:59.001Z'],
+    ['UTC', '0001-01-02T00:00:00.000Z', '0001-01-02T00:00:00.000Z'],
+    ['America/Sao_Paulo', '0099-02-28T12:00:00.007Z', '0099-02-28T08:53:32.007Z'],
+    ['Asia/Kolkata', '1969-12-31T18:29:59.999Z', '1969-12-31T23:59:59.999Z'],
+    ['Asia/Kolkata', '1960-02-29T18:30:00.001Z', '1960-03-01T00:00:00.001Z'],
   ])('in %s at %s the clock shows %s', (timezone, instant, shown) => {
     expect(isoOf(wallClockMs(at(instant), timezone))).toBe(shown);
   });
@@ -144,5 +150,28 @@ describe('parseDate', () => {
 
 it('isTimezone accepts IANA zones and nothing else', () => {
   expect(zones.filter((zone) => !isTimezone(zone))).toEqual([]);
-  expect(['', 'Mars/Olympus', 'America', '../etc/passwd', 'UTC\n'].filter(isTimezone)).toEqual([]);
+  const others = ['', 'Mars/Olympus', 'America', '../etc/passwd', 'UTC\n'];
+  expect(others.map(isTimezone)).toEqual(others.map(() => false));
+});
+
+describe('addDays', () => {
+  it.each([
+    ['Europe/Berlin', '2026-03-28T11:00:00.000Z', 1, '2026-03-29T10:00:00.000Z'],
+    ['Europe/Berlin', '2026-03-29T10:00:00.000Z', -1, '2026-03-28T11:00:00.000Z'],
+    ['America/New_York', '2026-11-01T03:59:00.000Z', 2, '2026-11-03T04:59:00.000Z'],
+    ['UTC', '2026-02-28T12:00:00.007Z', 1, '2026-03-01T12:00:00.007Z'],
+    ['UTC', '2026-02-28T12:00:00.007Z', 0, '2026-02-28T12:00:00.007Z'],
+  ])('in %s %s and %i days are %s', (timezone, instant, days, expected) => {
+    expect(isoOf(addDays(at(instant), days, timezone))).toBe(expected);
+  });
+});
+
+it('a time can be stored from the second day of the year 1 up to the last day of 9999', () => {
+  const [first, last] = [at('0001-01-02T00:00:00Z'), at('9999-12-30T23:59:59.999Z')];
+  expect([first - 1, first, last, last + 1].map(isStorableTime)).toEqual([
+    false,
+    true,
+    true,
+    false,
+  ]);
 });

@@ -19,14 +19,10 @@ export function wallClockMs(instantMs: number, timezone: string): number {
   for (const { type, value } of formatterOf(timezone).formatToParts(instantMs)) {
     if (type !== 'literal') part[type] = Number(value);
   }
-  const wholeMs = Date.UTC(
-    part['year'] ?? 0,
-    (part['month'] ?? 1) - 1,
-    part['day'] ?? 1,
-    part['hour'] ?? 0,
-    part['minute'] ?? 0,
-    part['second'] ?? 0,
-  );
+  const { year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0 } = part;
+  const clock = new Date(Date.UTC(2000, 0, 1, hour, minute, second));
+  // Date.UTC takes the years 0 to 99 for 1900 to 1999.
+  const wholeMs = clock.setUTCFullYear(year, month - 1, day);
   return wholeMs + (((instantMs % 1000) + 1000) % 1000);
 }
 

@@ -109,10 +109,22 @@ describe('passwords', () => {
     ['too short', 'x'.repeat(11)],
     ['too long', 'x'.repeat(2_000)],
     ['with bytes that are no UTF-8', `${'x'.repeat(20)}\ufffd`],
+    ['longer than 256 characters', 'x'.repeat(257)],
   ])('a password that is %s is refused with its field', (_what, text) => {
     expect(domain.canonicalizePassword(text)).toMatchObject({
       rejection: { reason: 'PASSWORD_INVALID', metadata: { field: 'password' } },
     });
+  });
+
+  it('the answer says why a password is refused', () => {
+    const problemOf = (text: string) => {
+      const result = domain.canonicalizePassword(text);
+      return result.ok ? '' : result.rejection.message;
+    };
+    expect(problemOf('x'.repeat(11))).toBe('password must have at least 12 characters');
+    expect(problemOf('x'.repeat(257))).toBe('password must have at most 256 characters');
+    expect(problemOf('x'.repeat(2_000))).toBe('password must have at most 256 characters');
+    expect(problemOf(`${'x'.repeat(20)}\ufffd`)).toBe('password is not valid UTF-8');
   });
 
   it('a password has at most 1,024 units before it is brought into its normal form', () => {

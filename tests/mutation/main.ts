@@ -36,10 +36,10 @@ async function mutate(name: string): Promise<Mutants> {
       coverageAnalysis: 'perTest',
       concurrency: 1,
       timeoutMS: 20_000,
-      reporters: [],
+      reporters: ['progress-append-only'],
       logLevel: 'error' as never,
       tempDirName: folder,
-      ignorePatterns: ['dist', 'docs', 'bench', '.git'],
+      ignorePatterns: ['dist', 'docs/images', 'bench', '.git'],
     });
     return await stryker.runMutationTest();
   } finally {

@@ -56,6 +56,39 @@ describe('checkNewKey', () => {
     expect(check({ expiresAt: new Date(nowMs + maxKeyLifeMs) }).ok).toBe(true);
   });
 
+  it('the answer says what is wrong with a name', () => {
+    const problemOf = (name: string) => {
+      const result = check({ name });
+      return result.ok ? '' : result.rejection.message;
+    };
+    expect(problemOf(' ')).toBe('name must not be empty');
+    expect(problemOf('x'.repeat(101))).toBe('name must have at most 100 characters');
+    expect(problemOf('a\u0007b')).toBe('name must not contain control characters');
+    expect(problemOf('x'.repeat(100))).toBe('');
+  });
+
+  it('one unknown scope among known ones is refused', () => {
+    expect(check({ scopes: ['wallets:read', 'wallets:write'] })).toMatchObject({
+      rejection: { reason: 'INVALID_ARGUMENT', metadata: { field: 'scopes' } },
+    });
+  });
+
+  it('a scope that a role has no use for is named', () => {
+    expect(check({ scopes: ['users:read'], operations: [] }, 'customer')).toMatchObject({
+      rejection: {
+        reason: 'PERMISSION_DENIED',
+        metadata: { field: 'scopes', role: 'customer', scope: 'users:read' },
+      },
+    });
+  });
+
+  it('customers have the scopes of their own wallets, and staff have all', () => {
+    const own = ['transactions:write', 'wallets:read', 'statements:read'];
+    expect(scopesOf('customer')).toEqual(own);
+    for (const role of ['operator', 'admin'] as const) expect(scopesOf(role)).toEqual(apiKeyScopes);
+    expect(maxKeyLifeMs).toBe(366 * 86_400_000);
+  });
+
   it('checkNewKey allows a role only the scopes of that role', () => {
     for (const role of roles) {
       for (const scope of apiKeyScopes) {

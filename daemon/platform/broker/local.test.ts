@@ -120,3 +120,123 @@ describe('what is not handled', () => {
     expect(sizes).toEqual([2, 1]);
   });
 });
+
+describe('what a consumer gets', () => {
+  const sent: OutboundMessage = {
+    messageId: 'id',
+    routingKey: 'transaction.created',
+    body: { pattern: 'transaction_created', data: { a: 1 } },
+    text: '{"pattern":"as it was made"}',
+    event: { id: 'event' } as never,
+  };
+
+  it('a message has the parts that were sent, and none that only a broker knows', async () => {
+    const received: InboundMessage[] = [];
+    const broker = createLocalBroker();
+    const { consumer } = createConsumer('#');
+    const handle: Consumer['handle'] = (messages) => {
+      received.push(...messages);
+      return Promise.resolve(messages.map(() => ({ kind: 'done' as const })));
+    };
+    await broker.start([{ ...consumer, handle }]);
+    await broker.publish([sent, { ...messageOf('other'), messageId: 'n' }], 'own');
+    const [first, second] = received.map((message) => ({
+      messageId: message.messageId,
+      body: message.body,
+      text: message.text,
+      event: message.event,
+      userId: message.userId,
+      headers: message.headers,
+    }));
+    expect(first).toEqual({
+      ...{ messageId: 'id', body: sent.body, text: sent.text, event: sent.event },
+      ...{ userId: undefined, headers: {} },
+    });
+    expect(second).toMatchObject({
+      ...{ messageId: 'n', text: JSON.stringify(messageOf('other').body), event: undefined },
+    });
+  });
+
+  it('a dead letter is the same one however often its message is sent', async () => {
+    const letters: DeadLetter[] = [];
+    const { consumer } = createConsumer('#');
+    const broker = createLocalBroker();
+    await broker.start([
+      {
+        ...consumer,
+        handle: (messages) =>
+          Promise.resolve(
+            messages.map(() => ({ kind: 'dead', reason: 'NOT_JSON', field: 'body' })),
+          ),
+        storeDeadLetters: (some) => {
+          letters.push(...some);
+          return Promise.resolve();
+        },
+      },
+    ]);
+    await broker.publish([sent], 'own');
+    await broker.publish([sent, { ...sent, messageId: 'other' }], 'own');
+    const [first, again, other] = letters;
+    expect(first).toEqual({
+      ...{ id: first?.id, deliveryId: first?.id, queue: 'test', messageId: 'id' },
+      ...{ reason: 'NOT_JSON', field: 'body', text: sent.text },
+    });
+    expect(again?.id).toBe(first?.id);
+    expect(other?.id).not.toBe(first?.id);
+  });
+
+  it('no dead letter is stored where there is none, and a held one stores those beside it', async () => {
+    let stored = 0;
+    const { consumer } = createConsumer('#');
+    const storeDeadLetters = (some: readonly DeadLetter[]) => {
+      stored += some.length > 0 ? 1 : 100;
+      return Promise.resolve();
+    };
+    const broker = createLocalBroker();
+    await broker.start([{ ...consumer, storeDeadLetters }]);
+    await broker.publish([sent], 'own');
+    expect(stored).toBe(0);
+    const handle: Consumer['handle'] = () =>
+      Promise.resolve([{ kind: 'dead', reason: 'NOT_JSON', field: 'body' }, { kind: 'held' }]);
+    await broker.start([{ ...consumer, storeDeadLetters, handle }]);
+    await expect(broker.publish([sent, sent], 'own')).rejects.toThrow('test: held');
+    expect(stored).toBe(1);
+  });
+
+  it('other programs have no queues: what is for them is confirmed, and reaches no consumer', async () => {
+    const { consumer, received } = createConsumer('#');
+    const broker = createLocalBroker();
+    expect(await broker.publish([sent], 'listeners')).toEqual([]);
+    await broker.start([consumer]);
+    expect(await broker.publish([sent], 'listeners')).toEqual([]);
+    expect(received).toEqual([]);
+    expect(broker.findTrouble()).toBeUndefined();
+    // What is in the process goes on until the stop.
+    await broker.stopConsuming();
+    await broker.publish([sent], 'own');
+    expect(received).toEqual(['id']);
+  });
+
+  it('a message that cannot be handled does not keep its neighbours from being confirmed', async () => {
+    const letters: DeadLetter[] = [];
+    const { consumer } = createConsumer('#');
+    const refusedByDb = Object.assign(new Error('bad'), { code: '22021', severity: 'ERROR' });
+    const broker = createLocalBroker();
+    await broker.start([
+      {
+        ...consumer,
+        handle: (messages) =>
+          messages.some(({ messageId }) => messageId === 'bad')
+            ? Promise.reject(refusedByDb)
+            : Promise.resolve(messages.map(() => ({ kind: 'done' as const }))),
+        storeDeadLetters: (some) => {
+          letters.push(...some);
+          return Promise.resolve();
+        },
+      },
+    ]);
+    const all = ['good', 'bad', 'good too'].map((messageId) => ({ ...sent, messageId }));
+    expect(await broker.publish(all, 'own')).toEqual([]);
+    expect(letters.map(({ messageId }) => messageId)).toEqual(['bad']);
+  });
+});

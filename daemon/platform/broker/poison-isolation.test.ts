@@ -115,3 +115,96 @@ it('a consumer that does not answer each message is never taken to have handled 
   const handle = isolate(() => Promise.resolve([]));
   await expect(handle(toMessages(['a', 'b']))).rejects.toThrow('not every message got an answer');
 });
+
+describe('what becomes of one message', () => {
+  const counted = (store: ReturnType<typeof createStore>) => isolate(store.handle);
+  const goods = () => toMessages(many(3));
+
+  it('each message has attempts of its own', async () => {
+    const store = createStore({ bad: new TypeError('a defect') });
+    const handle = counted(store);
+    const [first, second] = toMessages(['bad', 'bad']) as [InboundMessage, InboundMessage];
+    for (let i = 0; i < 3; i += 1) await handle([first, ...goods()]);
+    const held = await handle([first, second, ...goods()]);
+    expect(held.slice(0, 2)).toEqual([{ kind: 'held' }, { kind: 'held' }]);
+    const later = await handle([first, second, ...goods()]);
+    expect(later.slice(0, 2)).toEqual([refused, { kind: 'held' }]);
+  });
+
+  it('attempts in a batch where nothing was handled do not count', async () => {
+    const store = createStore({ bad: new TypeError('a defect') });
+    const handle = counted(store);
+    const [bad] = toMessages(['bad']) as [InboundMessage];
+    for (let i = 0; i < 10; i += 1) await expect(handle([bad])).rejects.toThrow('a defect');
+    expect((await handle([bad, ...goods()]))[0]).toEqual({ kind: 'held' });
+  });
+
+  it('messages that were only held with others are no defect of theirs', async () => {
+    const handle = isolate((messages) =>
+      Promise.resolve(messages.map(() => ({ kind: 'held' as const }))),
+    );
+    expect(await handle(goods())).toEqual(many(3).map(() => ({ kind: 'held' })));
+  });
+
+  it('a message whose content is refused is dead at once, beside one that is held', async () => {
+    const store = createStore({ bad: new TypeError('a defect'), dead: databaseError('22021') });
+    const handlings = await isolate(store.handle)(toMessages(['dead', 'bad', 'good']));
+    expect(handlings).toEqual([refused, { kind: 'held' }, done]);
+  });
+
+  it('a batch of nothing but refused content is answered, and throws nothing', async () => {
+    const store = createStore({ dead: databaseError('22021') });
+    expect(await isolate(store.handle)(toMessages(['dead']))).toEqual([refused]);
+  });
+
+  it('what was thrown and is no error is the cause of one', async () => {
+    const handle = isolate(async () => {
+      await Promise.resolve();
+      AbortSignal.abort('a text').throwIfAborted();
+      return [];
+    });
+    const failed = await handle(toMessages(['a'])).catch((err: unknown) => err);
+    expect(failed).toMatchObject({ message: 'not handled', cause: 'a text' });
+  });
+
+  it('of several defects the first one is reported', async () => {
+    let count = 0;
+    const handle = isolate(() => Promise.reject(new TypeError(`defect ${(count += 1)}`)));
+    await expect(handle(toMessages(['a', 'b']))).rejects.toThrow('defect 1');
+  });
+
+  it('after 24 unknown failures in a row the rest is held, and a success counts anew', async () => {
+    const store = createStore({ bad: new TypeError('a defect') });
+    const messages = toMessages(many(1_024, 'bad'));
+    await expect(counted(store)(messages)).rejects.toThrow('a defect');
+    // Taken apart 24 times, and then each open half is tried once.
+    expect(store.batches.length).toBeGreaterThanOrEqual(24);
+    expect(store.batches.length).toBeLessThan(24 + 12);
+    const mixed = createStore({ bad: new TypeError('a defect') });
+    const texts = Array.from({ length: 128 }, (_, i) => (i % 2 === 0 ? 'bad' : 'good'));
+    const handlings = await isolate(mixed.handle)(toMessages(texts));
+    expect(handlings.filter(({ kind }) => kind === 'done')).toHaveLength(64);
+  });
+
+  it('the log says which messages are held, and which are dead', async () => {
+    const lines: string[] = [];
+    const note = (level: string) => (_fields: object, message: string) =>
+      void lines.push(`${level}: ${message}`);
+    const log = { warn: note('warn'), error: note('error') } as never;
+    const store = createStore({ bad: new TypeError('a defect'), dead: databaseError('22021') });
+    const handle = isolate(store.handle, log);
+    const [bad] = toMessages(['bad']) as [InboundMessage];
+    await handle([...toMessages(['dead']), ...goods()]);
+    expect(lines).toEqual([
+      'error: the database refuses the content of a message: it is dead-lettered',
+    ]);
+    lines.length = 0;
+    await handle(goods());
+    expect(lines).toEqual([]);
+    for (let i = 0; i < 5; i += 1) await handle([bad, ...goods()]);
+    expect(lines).toEqual([
+      ...Array<string>(5).fill('warn: messages fail by themselves: they are held'),
+      'error: a message fails by itself: dead-lettered',
+    ]);
+  });
+});

@@ -56,6 +56,46 @@ describe('a pool', () => {
     expect(ended).toEqual(['a2', 'b1']);
   });
 
+  it.each([
+    [{ a1: 10, b1: 300, b2: 20, c1: 900 }, 'b1'],
+    [{ b1: 300, b2: 20, a1: 10, c1: 900 }, 'b1'],
+    [{ c1: 900, a1: 10, b1: 20, b2: 300 }, 'b2'],
+    [{ a1: 5, a2: 7, b1: 9, b2: 8 }, 'b1'],
+    [{ b1: 9, b2: 8, a1: 5, a2: 7 }, 'b1'],
+    [{ a1: 5, a2: 9, b1: 9, b2: 8 }, 'a2'],
+  ])('of the members %j, in any order of their holders, %s is ended', (idle, name) => {
+    const places = pool(4, 4);
+    fill(places, idle);
+    expect(take(places, 'd1')).toBeTypeOf('object');
+    expect(ended).toEqual([name]);
+  });
+
+  it('a search that found nothing holds for 20 ms, and for no smaller holder', () => {
+    const places = pool(2, 2);
+    fill(places, { a1: undefined, a2: undefined });
+    expect(take(places, 'b1')).toBe('full');
+    nowMs += 20;
+    let searches = 0;
+    const busy = { findIdleSinceMs: () => void (searches += 1), end: () => undefined };
+    const one = pool(1, 1);
+    one.acquire('a', busy);
+    for (const passedMs of [0, 19, 1]) {
+      nowMs += passedMs;
+      one.acquire('b', busy);
+    }
+    expect(searches).toBe(2);
+  });
+
+  it('a pool knows how many of its places are taken', () => {
+    const places = pool(3, 3);
+    expect(places.size()).toBe(0);
+    const first = places.acquire('a', holding('a1'));
+    fill(places, { b1: 500 });
+    expect(places.size()).toBe(2);
+    if (typeof first === 'object') first.release();
+    expect(places.size()).toBe(1);
+  });
+
   it('a full pool ends no busy member: it takes the next largest holder with an idle one', () => {
     const places = pool(5, 3);
     fill(places, { a1: undefined, a2: undefined, a3: undefined, b1: 5, b2: undefined });

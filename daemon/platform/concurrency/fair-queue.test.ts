@@ -94,3 +94,70 @@ describe('a fair queue', () => {
     );
   });
 });
+
+describe('paths of a fair queue', () => {
+  it('the size below a path is that of all that begin with it', () => {
+    const queue = fill([
+      ['a', '1'],
+      ['a', '2'],
+      ['a', '2'],
+      ['b', '1'],
+    ]);
+    const sizes = [[], ['a'], ['a', '2'], ['b'], ['c'], ['a', '9'], ['c', '1']].map(queue.sizeOf);
+    expect(sizes).toEqual([4, 3, 2, 1, 0, 0, 0]);
+    expect(queue.longest()).toBe(3);
+  });
+
+  it('an item that is first goes before all others of its path, and of no other', () => {
+    const queue = createFairQueue<string>();
+    queue.push(['a'], 'a1');
+    queue.push(['b'], 'b1');
+    queue.push(['a'], 'a0', true);
+    expect([queue.shift(), queue.shift(), queue.shift(), queue.shift()]).toEqual([
+      ...['a0', 'b1', 'a1', undefined],
+    ]);
+  });
+
+  it('a queue without paths is a plain queue', () => {
+    const queue = createFairQueue<number>();
+    for (const item of [1, 2, 3]) queue.push([], item);
+    expect([queue.longest(), queue.popLongest(), queue.shift(), queue.size()]).toEqual([
+      3, 3, 1, 1,
+    ]);
+  });
+
+  it('an empty queue gives nothing, and its sizes stay 0', () => {
+    const queue = createFairQueue<number>();
+    expect([queue.shift(), queue.popLongest(), queue.longest(), queue.size()]).toEqual([
+      ...[undefined, undefined, 0, 0],
+    ]);
+    expect(queue.sweep(() => true)).toEqual([]);
+    queue.push(['a'], 1);
+    expect([queue.popLongest(), queue.popLongest(), queue.sizeOf(['a']), queue.longest()]).toEqual([
+      ...[1, undefined, 0, 0],
+    ]);
+  });
+
+  it('a sweep leaves the sizes of each path, and what stays in its order', () => {
+    const queue = fill([
+      ['a', '1'],
+      ['a', '1'],
+      ['b', '1'],
+      ['a', '2'],
+    ]);
+    const swept = queue.sweep(({ number }) => number === 0 || number === 2);
+    expect(swept.map(({ number }) => number).sort()).toEqual([0, 2]);
+    expect([['a'], ['a', '1'], ['b'], ['a', '2']].map(queue.sizeOf)).toEqual([2, 1, 0, 1]);
+    expect([queue.shift()?.number, queue.shift()?.number]).toEqual([1, 3]);
+  });
+
+  it('of branches of equal size the first is the longest, and the other one is next', () => {
+    const queue = fill([
+      ['a', '1'],
+      ['b', '1'],
+    ]);
+    expect(queue.popLongest()?.path).toEqual(['a', '1']);
+    expect(queue.shift()?.path).toEqual(['b', '1']);
+    expect(queue.shift()).toBeUndefined();
+  });
+});

@@ -2,155 +2,24 @@ import { randomUUID } from 'node:crypto';
 
 import { describe, expect, it } from 'vitest';
 
-import { operations, type Operation } from '../../../core/operations.ts';
-import {
-  reasonCodes,
-  refuse,
-  succeed,
-  type Reason,
-  type Rejection,
-  type Result,
-} from '../../../core/reasons.ts';
-import type { InboundMessage } from '../../platform/broker/broker.ts';
+import type { Operation } from '../../../core/operations.ts';
+import { succeed } from '../../../core/reasons.ts';
 import type { Db } from '../../platform/db/db.ts';
-import { createLog } from '../../platform/log.ts';
-import { findTransientRejection } from '../../platform/transient-rejection.ts';
-import type { Busy } from '../commit/commit-items.ts';
-import { createGroupCommit } from '../commit/group-commit.ts';
-import type { Entry } from '../domain.ts';
-import type { AuditedCommand, AuditedDecision } from '../requests/audited-command.ts';
 import { createKnownUsers } from '../requests/users.ts';
-import { createEmittedConsumer, findEffectId, toHandling } from './emitted-consumer.ts';
-
-const [ana, bia, unknown] = [randomUUID(), randomUUID(), randomUUID()];
-const log = createLog('silent');
-const decision: AuditedDecision = { entry: { seq: 1n } as Entry, isReplayed: false };
-const allReasons = Object.keys(reasonCodes) as Reason[];
-const refusalOf = (reason: Reason): Result<never> => refuse(reason, `because ${reason}`);
-
-/** Reasons of refusals that keep a message, or all of them, waiting. */
-const waits: readonly Reason[] = [
-  ...(['OVERLOADED', 'OUTBOX_FULL', 'THROTTLED', 'STREAM_IDLE', 'UNIMPLEMENTED'] as const),
-  ...(['DATABASE_UNAVAILABLE', 'DATABASE_BUSY', 'AUTH_UNAVAILABLE', 'SHUTTING_DOWN'] as const),
-  ...(['WALLET_UNAVAILABLE', 'STATEMENT_UNAVAILABLE', 'WALLET_BUSY', 'INTERNAL'] as const),
-  ...(['OUTCOME_UNKNOWN', 'DEADLINE_EXCEEDED', 'CANCELLED'] as const),
-  ...allReasons.filter((reason) => reasonCodes[reason] === 'UNAUTHENTICATED'),
-];
-
-/** What a result makes of its message; `all wait` where it holds the others, too. */
-function handlingOf(result: Result<AuditedDecision> | undefined): string {
-  try {
-    return toHandling(result).kind;
-  } catch (err) {
-    return findTransientRejection(err) ? 'all wait' : 'defect';
-  }
-}
-
-describe('what becomes of a message', () => {
-  it.each(allReasons)(
-    'a message that is refused with %s is acknowledged only if final',
-    (reason) => {
-      const handling = handlingOf(refusalOf(reason));
-      if (waits.includes(reason)) expect(['held', 'all wait']).toContain(handling);
-      else expect(['done', 'dead']).toContain(handling);
-    },
-  );
-
-  it('a refusal of one wallet holds its message, and others go on', () => {
-    expect(handlingOf(refusalOf('WALLET_BUSY'))).toBe('held');
-    expect(handlingOf(refusalOf('INTERNAL'))).toBe('held');
-  });
-
-  it.each(['OUTCOME_UNKNOWN', 'DATABASE_UNAVAILABLE', 'DATABASE_BUSY', 'OUTBOX_FULL'] as const)(
-    'a refusal with %s holds all messages, with that reason',
-    (reason) => {
-      expect(() => toHandling(refusalOf(reason))).toThrow(`because ${reason}`);
-      expect(handlingOf(refusalOf(reason))).toBe('all wait');
-    },
-  );
-
-  it.each(['WALLET_CLOCK_AHEAD', 'WALLET_CORRUPT'] as const)(
-    'a refusal with %s is a dead letter for operators',
-    (reason) => {
-      const letter = { kind: 'dead', reason, field: 'data.userId' };
-      expect(toHandling(refusalOf(reason))).toEqual(letter);
-    },
-  );
-
-  it('content that the database refuses is a dead letter', () => {
-    const result = refuse('INTERNAL', 'bad', { cause: 'content' });
-    expect(toHandling(result)).toEqual({ kind: 'dead', reason: 'INTERNAL', field: 'body' });
-  });
-
-  it('an answer is done, and a missing one is a defect', () => {
-    expect(handlingOf(succeed(decision))).toBe('done');
-    expect(handlingOf(undefined)).toBe('defect');
-  });
-});
-
-type Commit = (commands: readonly AuditedCommand[]) => readonly (Result<AuditedDecision> | Busy)[];
+import { createEmittedConsumer, findEffectId } from './emitted-consumer.ts';
+import {
+  ana,
+  bia,
+  create,
+  decision,
+  messageOf,
+  refusalOf,
+  transientOf,
+  unknown,
+  type Commit,
+} from './test-support.ts';
 
 const doAll: Commit = (commands) => commands.map(() => succeed(decision));
-
-/** The consumer before a commit that is a function, and all commands that reached it. */
-function create(
-  options: {
-    readonly commit?: Commit;
-    readonly allowed?: readonly Operation[];
-    readonly isOutboxFull?: boolean;
-    readonly isAuthAway?: boolean;
-    /** The currency of a parent that is in the ledger. */
-    readonly parentCurrency?: string;
-  } = {},
-) {
-  const committed: AuditedCommand[] = [];
-  const { commit = doAll, allowed = operations } = options;
-  const { parentCurrency } = options;
-  const read = () =>
-    parentCurrency === undefined
-      ? Promise.reject(new Error('the database is not needed'))
-      : Promise.resolve(parentCurrency);
-  const emitted: Parameters<typeof createEmittedConsumer>[0] = {
-    db: { read } as unknown as Db,
-    groupCommit: createGroupCommit<AuditedCommand, AuditedDecision>({
-      laneKey: (command) => command.wallet.id,
-      laneCount: 2,
-      log,
-      explain: (err) => refuse('INTERNAL', (err as Error).message).rejection,
-      commit: (commands) => {
-        const answers = commit(commands);
-        committed.push(...commands.filter((_command, i) => answers[i] !== 'busy'));
-        return Promise.resolve(answers);
-      },
-    }),
-    users: createKnownUsers((ids) =>
-      options.isAuthAway
-        ? Promise.reject(new Error('auth is unavailable'))
-        : Promise.resolve(new Set(ids.filter((id) => id !== unknown))),
-    ),
-    defaultCurrency: 'BRL',
-    queue: 'wallet_queue',
-    allowedOperations: new Set(allowed),
-    isOutboxFull: () => options.isOutboxFull === true,
-  };
-  const consumer = createEmittedConsumer(emitted);
-  const handle = async (...messages: readonly InboundMessage[]): Promise<string[]> =>
-    (await consumer.handle(messages)).map(({ kind }) => kind);
-  return { consumer, committed, emitted, handle };
-}
-
-const messageOf = (userId: string, transaction: object = {}): InboundMessage => {
-  const sent = { operation: 'deposit', amount: '1.00', ...transaction };
-  const body = { pattern: 'transaction_emitted', data: { userId, transaction: sent } };
-  const text = JSON.stringify(body);
-  return { messageId: randomUUID(), body, text, userId: undefined, headers: {} };
-};
-
-const transientOf = async (handled: Promise<unknown>): Promise<Rejection | undefined> =>
-  handled.then(
-    () => undefined,
-    (err: unknown) => findTransientRejection(err),
-  );
 
 describe('the consumer of transaction_emitted', () => {
   it('each message gets its own handling, in the order of the messages', async () => {
@@ -159,6 +28,12 @@ describe('the consumer of transaction_emitted', () => {
     const kinds = await handle(messageOf(ana), poison, messageOf(unknown), messageOf(bia));
     expect(kinds).toEqual(['done', 'dead', 'dead', 'done']);
     expect(committed.map(({ wallet }) => wallet.userId)).toEqual([ana, bia]);
+  });
+
+  it('a message that cannot be read keeps its own reason', async () => {
+    const { consumer } = create({ allowed: [] });
+    const [handling] = await consumer.handle([{ ...messageOf(ana), body: undefined }]);
+    expect(handling).toEqual({ kind: 'dead', reason: 'NOT_JSON', field: 'body' });
   });
 
   it('a message for an unknown user names that field, and has no effect', async () => {
@@ -256,14 +131,65 @@ describe('the consumer of transaction_emitted', () => {
     expect(committed.map(({ wallet }) => wallet.currency)).toEqual(['JPY']);
   });
 
+  it('a currency that the undo names is taken, and nothing is looked up', async () => {
+    const { committed, handle } = create();
+    const change = { operation: 'reversal', amount: null, id: randomUUID(), currency: 'EUR' };
+    expect(await handle(messageOf(ana, change))).toEqual(['done']);
+    expect(committed.map(({ wallet }) => wallet.currency)).toEqual(['EUR']);
+  });
+
+  it('an undo whose parent is not in the ledger has the default currency', async () => {
+    const { committed, emitted } = create();
+    const db = { read: () => Promise.resolve(undefined) } as unknown as Db;
+    const consumer = createEmittedConsumer({ ...emitted, db });
+    const undo = messageOf(ana, { operation: 'reversal', amount: null, id: randomUUID() });
+    expect(await consumer.handle([undo])).toEqual([{ kind: 'done' }]);
+    expect(committed.map(({ wallet }) => wallet.currency)).toEqual(['BRL']);
+  });
+
+  it('a user is asked for once, however many messages name them', async () => {
+    const asked: string[][] = [];
+    const { emitted } = create();
+    const users = createKnownUsers((ids) => {
+      asked.push([...ids]);
+      return Promise.resolve(new Set(ids));
+    });
+    const consumer = createEmittedConsumer({ ...emitted, users });
+    const poison = { ...messageOf(ana), body: undefined };
+    await consumer.handle([messageOf(ana), poison, messageOf(bia), messageOf(ana)]);
+    expect(asked).toEqual([[ana, bia]]);
+  });
+
+  it('a batch of poison asks for no user, and begins no commit', async () => {
+    const asked: (readonly string[])[] = [];
+    const { committed, emitted } = create();
+    const findUnknown = (ids: readonly string[]) => {
+      asked.push(ids);
+      return Promise.resolve(new Set<string>());
+    };
+    const users = { ...emitted.users, findUnknown };
+    const consumer = createEmittedConsumer({ ...emitted, users });
+    const poison = { ...messageOf(ana), body: undefined };
+    expect((await consumer.handle([poison])).map(({ kind }) => kind)).toEqual(['dead']);
+    expect([asked, committed]).toEqual([[[]], []]);
+  });
+
+  it('where a lost auth service is the cause, the failure keeps it', async () => {
+    const { consumer } = create({ isAuthAway: true });
+    const failed = await consumer.handle([messageOf(ana)]).catch((err: unknown) => err);
+    expect(failed).toMatchObject({ cause: { message: 'auth is unavailable' } });
+  });
+
   it.each([
-    ['data.transaction.description', { description: 'x'.repeat(1_001) }],
-    ['data.transaction.id', { operation: 'reversal', amount: null }],
-    ['data.transaction.amount', { amount: undefined }],
-  ])('a message that is wrong in %s names that field', async (field, transaction) => {
+    ['data.transaction.description', 'INVALID_FIELD', { description: 'x'.repeat(1_001) }],
+    ['data.transaction.id', 'INVALID_FIELD', { operation: 'reversal', amount: null }],
+    ['data.transaction.amount', 'AMOUNT_INVALID', { amount: undefined }],
+    ['data.transaction.amount', 'AMOUNT_INVALID', { amount: '1.001' }],
+    ['data.transaction.currency', 'CURRENCY_UNKNOWN', { currency: 'XXX' }],
+  ])('a message that is wrong in %s names that field: %s', async (field, reason, transaction) => {
     const { committed, consumer } = create();
     const [handling] = await consumer.handle([messageOf(ana, transaction)]);
-    expect(handling).toMatchObject({ kind: 'dead', field });
+    expect(handling).toEqual({ kind: 'dead', reason, field });
     expect(committed).toEqual([]);
   });
 

@@ -15,7 +15,7 @@ const messages: Readonly<Record<string, Defect>> = {
     file: 'daemon/wallet/events/emitted-consumer.ts',
     find: 'if (!finalCodes.has(reasonCodes[reason])) throw createTransientRejection(result.rejection);',
     replace: '',
-    tests: ['daemon/wallet/events/emitted-consumer.test.ts'],
+    tests: ['daemon/wallet/events/handling.test.ts'],
   },
   'a message of a failed commit is acknowledged': {
     file: 'daemon/wallet/events/emitted-consumer.ts',

@@ -41,3 +41,32 @@ test('results in NDJSON are sorted line by line, whatever their quotes', async (
   const [one, two, three] = lines;
   expect(await sort([two, three, one].join(''))).toBe(lines.join(''));
 });
+
+test('late results between others, at the beginning and at the end find their places', async () => {
+  const head = formatHead('csv');
+  const line = (row: number): string => `${row},done\r\n`;
+  const written = [3, 9, 2, 1, 10, 4, 12, 11].map(line).join('');
+  const sorted = [1, 2, 3, 4, 9, 10, 11, 12].map(line).join('');
+  expect(await sort(head + written)).toBe(head + sorted);
+});
+
+test('results longer than a block are whole, and a last line without its end is kept', async () => {
+  const line = (row: number): string => `${row},done,${'x'.repeat(100_000)}\r\n`;
+  const rows = [2, 3, 5, 1, 6, 4, 7, 8, 10].map(line);
+  const sorted = [1, 2, 3, 4, 5, 6, 7, 8, 10].map(line).join('');
+  expect(await sort(`${rows.join('')}9,cut`)).toBe(sorted.replace(line(10), `9,cut${line(10)}`));
+});
+
+test('results in order are copied as they are, and empty ones stay empty', async () => {
+  const text = `${formatHead('csv')}1,done\r\n2,done\r\n`;
+  expect(await sort(text)).toBe(text);
+  await rm(join(folder, 'results.sorted'));
+  expect(await sort('')).toBe('');
+});
+
+test('sorted results that an earlier attempt left are replaced', async () => {
+  await writeFile(join(folder, 'results.sorted'), `${formatHead('csv')}7,done\r\n8,done\r\n`, {
+    mode: 0o600,
+  });
+  expect(await sort('2,done\r\n1,done\r\n')).toBe('1,done\r\n2,done\r\n');
+});

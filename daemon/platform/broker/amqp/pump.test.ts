@@ -1,171 +1,119 @@
-import type { ConfirmChannel, ConsumeMessage } from 'amqplib';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 
-import { createLog } from '../../log.ts';
-import { createPump, type Work } from './pump.ts';
+import { createPumpWorld, type PumpWorld } from './test-support.ts';
 
-type Ack = { readonly name: string; readonly isUpTo: boolean };
-
-let acks: Ack[];
-/** What happened, in order: batches that were begun and ended, and acknowledgements. */
-let events: string[];
-let notes: string[];
-let isWanted: boolean;
-let isChannelLost: boolean;
-let tag: number;
-/** How many messages were offered to be given back to the queue. */
-let releases: number[];
+let world: PumpWorld;
 
 beforeEach(() => {
   vi.useFakeTimers();
-  [acks, events, notes, isWanted, isChannelLost, tag] = [[], [], [], true, false, 0];
-  releases = [];
+  world = createPumpWorld();
 });
 afterEach(() => vi.useRealTimers());
-
-const nameOf = ({ content }: ConsumeMessage): string => content.toString();
-const messageOf = (name: string): ConsumeMessage =>
-  ({ content: Buffer.from(name), fields: { deliveryTag: (tag += 1) } }) as ConsumeMessage;
-
-const channel = {
-  ack: (message: ConsumeMessage, isUpTo = false) => {
-    if (isChannelLost) throw new Error('the channel is closed');
-    acks.push({ name: nameOf(message), isUpTo });
-    events.push(`ack ${nameOf(message)}`);
-  },
-} as unknown as ConfirmChannel;
-
-/** A pump whose batches become what `work` says. */
-function create(work: (names: readonly string[]) => Promise<readonly string[]>, messages = 10) {
-  const begin: Work = async (batch) => {
-    const names = batch.map(nameOf);
-    events.push(`begin ${names.join()}`);
-    const held = await work(names);
-    events.push(`end ${names.join()}`);
-    return batch.filter((message) => held.includes(nameOf(message)));
-  };
-  const nothing = (): void => undefined;
-  return createPump(channel, begin, {
-    isWanted: () => isWanted,
-    log: createLog('silent'),
-    progress: {
-      ...{ begin: nothing, open: nothing, close: nothing, stop: nothing },
-      hold: (reason) => void notes.push(`hold: ${reason}`),
-      finish: (left) => void notes.push(`finish: ${left} left`),
-    },
-    window: {
-      note: (done) => void notes.push(`done: ${done.map(nameOf).join()}`),
-      release: (takeAll) => {
-        const all = takeAll();
-        releases.push(all.length);
-        return Promise.resolve(all.slice(0, 16));
-      },
-    },
-    limits: { messages, bytes: 1_000 },
-  });
-}
 
 const run = (durationMs = 10): Promise<unknown> => vi.advanceTimersByTimeAsync(durationMs);
 
 it('messages are acknowledged after their work has ended, all with one frame', async () => {
   let finish: () => void = () => undefined;
-  const pump = create(() => new Promise((resolve) => (finish = () => resolve([]))));
-  for (const name of ['a', 'b', 'c']) void pump.take(messageOf(name));
+  const pump = world.create(() => new Promise((resolve) => (finish = () => resolve([]))));
+  for (const name of ['a', 'b', 'c']) void pump.take(world.messageOf(name));
   await run();
-  expect(events).toEqual(['begin a,b,c']);
+  expect(world.events).toEqual(['begin a,b,c']);
   finish();
   await run();
-  expect(events).toEqual(['begin a,b,c', 'end a,b,c', 'ack c']);
-  expect(acks).toEqual([{ name: 'c', isUpTo: true }]);
-  expect(notes).toEqual(['done: a,b,c', 'finish: 0 left']);
+  expect(world.events).toEqual(['begin a,b,c', 'end a,b,c', 'ack c']);
+  expect(world.acks).toEqual([{ name: 'c', isUpTo: true }]);
+  expect(world.notes).toEqual(['done: a,b,c', 'finish: 0 left']);
   expect(pump.isBusy()).toBe(false);
 });
 
 it('work that fails acknowledges nothing, and the same messages are tried again', async () => {
   let failures = 3;
-  const pump = create(() => {
+  const pump = world.create(() => {
     failures -= 1;
     return failures >= 0 ? Promise.reject(new Error('no database')) : Promise.resolve([]);
   });
-  void pump.take(messageOf('a'));
-  void pump.take(messageOf('b'));
+  void pump.take(world.messageOf('a'));
+  void pump.take(world.messageOf('b'));
   await run();
-  expect(acks).toEqual([]);
+  expect(world.acks).toEqual([]);
   await run(5_000);
-  expect(events).toEqual([...Array<string>(4).fill('begin a,b'), 'end a,b', 'ack b']);
-  expect(notes.filter((note) => note.startsWith('hold'))).toHaveLength(3);
+  expect(world.events).toEqual([...Array<string>(4).fill('begin a,b'), 'end a,b', 'ack b']);
+  expect(world.notes.filter((note) => note.startsWith('hold'))).toHaveLength(3);
 });
 
 it('of a batch with held messages each other one is acknowledged by itself', async () => {
   let held: string[] = ['b'];
-  const pump = create(() => Promise.resolve(held));
-  for (const name of ['a', 'b', 'c']) void pump.take(messageOf(name));
+  const pump = world.create(() => Promise.resolve(held));
+  for (const name of ['a', 'b', 'c']) void pump.take(world.messageOf(name));
   await run();
-  expect(acks).toEqual([
+  expect(world.acks).toEqual([
     { name: 'a', isUpTo: false },
     { name: 'c', isUpTo: false },
   ]);
-  expect(notes).toContain('done: a,c');
+  expect(world.notes).toContain('done: a,c');
   held = [];
   await run(1_000);
-  expect(acks.slice(2)).toEqual([{ name: 'b', isUpTo: true }]);
+  expect(world.acks.slice(2)).toEqual([{ name: 'b', isUpTo: true }]);
 });
 
 it('held messages are handed over again before later ones', async () => {
   let held: string[] = ['a'];
-  const pump = create(() => Promise.resolve(held));
-  void pump.take(messageOf('a'));
+  const pump = world.create(() => Promise.resolve(held));
+  void pump.take(world.messageOf('a'));
   await run();
-  void pump.take(messageOf('b'));
+  void pump.take(world.messageOf('b'));
   await run(1_000);
   held = [];
   await run(1_000);
-  const begun = events.filter((event) => event.startsWith('begin'));
+  const begun = world.listBegun();
   expect(begun[0]).toBe('begin a');
   expect(new Set(begun.slice(1))).toEqual(new Set(['begin a,b', 'begin a']));
   expect(begun.indexOf('begin b')).toBe(-1);
-  expect(acks.map(({ name }) => name)).toEqual(['b', 'a']);
+  expect(world.acks.map(({ name }) => name)).toEqual(['b', 'a']);
 });
 
 it('of a batch with held messages at least half is new', async () => {
-  const pump = create((names) => Promise.resolve(names.filter((name) => name.startsWith('h'))), 4);
-  for (const name of ['h1', 'h2', 'h3', 'h4']) void pump.take(messageOf(name));
-  for (const name of ['a', 'b', 'c', 'd']) void pump.take(messageOf(name));
+  const pump = world.create(
+    (names) => Promise.resolve(names.filter((name) => name.startsWith('h'))),
+    4,
+  );
+  for (const name of ['h1', 'h2', 'h3', 'h4']) void pump.take(world.messageOf(name));
+  for (const name of ['a', 'b', 'c', 'd']) void pump.take(world.messageOf(name));
   await run();
-  const begun = events.filter((event) => event.startsWith('begin'));
+  const begun = world.listBegun();
   expect(begun.slice(0, 3)).toEqual([
     ...['begin h1,h2,h3,h4', 'begin h1,h2,h3,h4,a,b', 'begin h1,h2,h3,h4,c,d'],
   ]);
 });
 
 it('a batch ends at its limit of bytes, and the first message may be larger', async () => {
-  const pump = create(() => Promise.resolve([]));
-  for (const size of [2_000, 400, 600, 1]) void pump.take(messageOf('x'.repeat(size)));
+  const pump = world.create(() => Promise.resolve([]));
+  for (const size of [2_000, 400, 600, 1]) void pump.take(world.messageOf('x'.repeat(size)));
   await run();
-  const sizes = events.filter((e) => e.startsWith('begin')).map((e) => e.length - 'begin '.length);
+  const sizes = world.listBegun().map((e) => e.length - 'begin '.length);
   expect(sizes).toEqual([2_000, 400 + 1 + 600, 1]);
 });
 
 it('a channel that was lost during the work takes no acknowledgement, and is no error', async () => {
-  const pump = create(() => {
-    isChannelLost = true;
-    isWanted = false;
+  const pump = world.create(() => {
+    world.state.isChannelLost = true;
+    world.state.isWanted = false;
     return Promise.resolve([]);
   });
-  await Promise.all([pump.take(messageOf('a')), run()]);
-  expect(acks).toEqual([]);
+  await Promise.all([pump.take(world.messageOf('a')), run()]);
+  expect(world.acks).toEqual([]);
 });
 
 it('after a stop what failed is not tried again, and stays unacknowledged', async () => {
-  const pump = create(() => Promise.reject(new Error('no database')));
-  const taken = pump.take(messageOf('a'));
+  const pump = world.create(() => Promise.reject(new Error('no database')));
+  const taken = pump.take(world.messageOf('a'));
   await run(500);
-  const { length } = events;
-  isWanted = false;
+  const { length } = world.events;
+  world.state.isWanted = false;
   await run(10_000);
   await taken;
-  expect(events).toHaveLength(length);
-  expect(acks).toEqual([]);
+  expect(world.events).toHaveLength(length);
+  expect(world.acks).toEqual([]);
 });
 
 /** Work that always fails, and when it was begun. */
@@ -173,12 +121,12 @@ function createFailing(messages: number) {
   const begunAtMs: number[] = [];
   const sizes: number[] = [];
   const startMs = performance.now();
-  const pump = create((names) => {
+  const pump = world.create((names) => {
     begunAtMs.push(performance.now() - startMs);
     sizes.push(names.length);
     return Promise.reject(new Error('no database'));
   }, 100);
-  for (let n = 0; n < messages; n += 1) void pump.take(messageOf(`m${n}`));
+  for (let n = 0; n < messages; n += 1) void pump.take(world.messageOf(`m${n}`));
   return { begunAtMs, sizes, pump };
 }
 
@@ -193,29 +141,29 @@ it('the pause after a failure doubles up to 5 s', async () => {
 it('many messages that cannot be handled for 10 s go back to the queue, and few do not', async () => {
   const { sizes } = createFailing(40);
   await run(6_000);
-  expect(releases).toEqual([]);
+  expect(world.releases).toEqual([]);
   await run(9_000);
-  expect(releases).toEqual([40]);
+  expect(world.releases).toEqual([40]);
   await run(10_000);
   expect(new Set(sizes)).toEqual(new Set([40, 16]));
   expect(sizes.at(-1)).toBe(16);
-  releases = [];
+  world.releases.length = 0;
   createFailing(32);
   await run(30_000);
-  expect(releases).toEqual([]);
+  expect(world.releases).toEqual([]);
 });
 
 it('held messages are tried four times a second, and at once with what comes', async () => {
-  const pump = create((names) => Promise.resolve(names.filter((name) => name === 'h')));
-  void pump.take(messageOf('h'));
+  const pump = world.create((names) => Promise.resolve(names.filter((name) => name === 'h')));
+  void pump.take(world.messageOf('h'));
   await run(1_000);
-  const tries = events.filter((event) => event === 'begin h').length;
+  const tries = world.events.filter((event) => event === 'begin h').length;
   expect(tries).toBeGreaterThanOrEqual(4);
   expect(tries).toBeLessThanOrEqual(5);
-  void pump.take(messageOf('a'));
+  void pump.take(world.messageOf('a'));
   await run(40);
-  expect(acks.map(({ name }) => name)).toEqual(['a']);
-  expect(new Set(notes)).toEqual(
+  expect(world.acks.map(({ name }) => name)).toEqual(['a']);
+  expect(new Set(world.notes)).toEqual(
     new Set([
       'done: ',
       'done: a',

@@ -1,8 +1,25 @@
 import { describe, expect, it } from 'vitest';
 
-import { refuse, succeed, type Rejection, type Result } from '../../../../core/reasons.ts';
-import type { CallContext, MethodPolicy } from './admission.ts';
-import { callOf, create, hold, inTurn, methodOf, nothing, reasonOf } from './test-support.ts';
+import {
+  refuse,
+  succeed,
+  type Reason,
+  type Rejection,
+  type Result,
+} from '../../../../core/reasons.ts';
+import { tooManyUnknown } from '../../access/api-keys.ts';
+import { isUnauthenticated, type CallContext, type MethodPolicy } from './admission.ts';
+import type { Incoming } from './incoming.ts';
+import {
+  callOf,
+  create,
+  createBehindProxy,
+  hold,
+  inTurn,
+  methodOf,
+  nothing,
+  reasonOf,
+} from './test-support.ts';
 
 describe('rights', () => {
   /** A method for admins, and what was reported of it. */
@@ -49,7 +66,87 @@ describe('rights', () => {
   });
 });
 
+describe('refusals of credentials', () => {
+  it('they are those of callers whose credential was not accepted, or not looked at', () => {
+    const of = (reason: Reason) => isUnauthenticated(refuse(reason, 'no').rejection);
+    expect(
+      ['TOKEN_INVALID', 'CREDENTIALS_MISSING', 'AUTH_UNAVAILABLE'].map((r) => of(r as Reason)),
+    ).toEqual([true, true, true]);
+    expect(
+      ['PERMISSION_DENIED', 'OVERLOADED', 'USER_NOT_FOUND'].map((r) => of(r as Reason)),
+    ).toEqual([false, false, false]);
+    expect(isUnauthenticated(tooManyUnknown)).toBe(true);
+  });
+});
+
+describe('what a handler knows of its call', () => {
+  const contextOf = async (call: Partial<Incoming>, world = create()) => {
+    let context: CallContext | undefined;
+    await world.run(callOf(call), methodOf(), (given) => {
+      context = given;
+      return Promise.resolve(succeed('done'));
+    });
+    return context;
+  };
+
+  it('the address is that of the peer where nothing was forwarded', async () => {
+    expect(await contextOf({})).toMatchObject({ source: '192.0.2.1', isLocal: false });
+    expect(await contextOf({ origin: 'local' })).toMatchObject({ isLocal: true });
+  });
+
+  it('what a peer forwards counts only from a proxy that is trusted', async () => {
+    const forwardedFor = ['198.51.100.7'];
+    expect((await contextOf({ forwardedFor, origin: 'forwarded' }))?.source).toBe('192.0.2.1');
+    const { world, reports } = createBehindProxy('192.0.2.1');
+    expect((await contextOf({ forwardedFor, origin: 'forwarded' }, world))?.source).toBe(
+      '198.51.100.7',
+    );
+    await contextOf({}, world);
+    expect(reports()).toBe(1);
+  });
+
+  it('it hears that the caller has gone', async () => {
+    let isGone = false;
+    const context = await contextOf({ isCancelled: () => isGone });
+    expect(context?.isCancelled()).toBe(false);
+    isGone = true;
+    expect(context?.isCancelled()).toBe(true);
+  });
+});
+
+describe('calls of services in this process', () => {
+  const inProcess = callOf({ principal: { kind: 'service' } });
+
+  it('they are denied what services may not do, and that is reported', async () => {
+    const denied: string[] = [];
+    const method = methodOf({
+      policy: { roles: ['admin'] },
+      onDenied: ({ principal }, { reason }) => denied.push(`${principal.kind} ${reason}`),
+    });
+    const { work, begun } = hold();
+    expect(reasonOf(await create().run(inProcess, method, work))).toBe('PERMISSION_DENIED');
+    expect([begun(), denied]).toEqual([0, ['service PERMISSION_DENIED']]);
+  });
+
+  it('a refusal that is no denial is not reported', async () => {
+    const denied: string[] = [];
+    const onDenied: MethodPolicy['onDenied'] = (_context, { reason }) => denied.push(reason);
+    const anonymous = callOf({ principal: { kind: 'anonymous' } });
+    const { work } = hold();
+    const answer = await create().run(anonymous, methodOf({ onDenied }), work);
+    expect([reasonOf(answer), denied]).toEqual(['CREDENTIALS_MISSING', []]);
+  });
+});
+
 describe('time', () => {
+  it('a stream is not answered at a deadline: its handler ends it', async () => {
+    const { work, answer } = hold();
+    const call = callOf({ deadlineMs: performance.now() + 10 });
+    const running = create().run(call, methodOf({ isStream: true }), work);
+    setTimeout(() => answer(succeed('done')), 60);
+    expect(reasonOf(await running)).toBe('ok');
+  });
+
   it('a call is answered at its deadline, and counted until its work has ended', async () => {
     const admission = create();
     const { work, answer } = hold();

@@ -44,6 +44,18 @@ export const create = (limits: Partial<LoadLimits> = {}): Admission =>
     onForwarded: () => undefined,
   });
 
+/** The same behind a proxy that is trusted, and how often it was reported that one forwards. */
+export function createBehindProxy(address: string) {
+  let reports = 0;
+  const world = createAdmission({
+    access,
+    proxies: createAddressSet([address]),
+    limits: loadLimits,
+    onForwarded: () => (reports += 1),
+  });
+  return { world, reports: () => reports };
+}
+
 export const methodOf = (change: Partial<MethodPolicy> = {}): MethodPolicy => ({
   policy: { roles: ['customer'], service: true },
   ...{ isStream: false, isOneRequest: true, limit: undefined },
