@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 
-import { equalBytes, writeHex } from '../bytes.ts';
+import { copyBytes, equalBytes, writeHex } from '../bytes.ts';
 import { genesisHash, linkBytes } from '../chain.ts';
 import { isUndo, operationOfCode } from '../operations.ts';
 import { hashBytes } from '../statement-format/chained-fields.ts';
@@ -30,7 +30,6 @@ export type RawRow = { bytes: Buffer; start: number; end: number };
 /** A check under way: the entry and the line that were read last, and what came before them. */
 type Check = {
   readonly state: State;
-  readonly genesis: Buffer;
   readonly row: EntryRow;
   readonly line: LineRow;
   readonly listener: CheckListener;
@@ -47,8 +46,7 @@ export function createLedgerCheck(listener: CheckListener) {
     ...{ bytes: nothing, end: 0, previousHashAt: -1, userAt: 0, currencyAt: 0, currencyEnd: 0 },
     sharedAt: 0,
   };
-  const genesis = Buffer.alloc(hashBytes);
-  const check: Check = { state: newState(), genesis, row, line, listener };
+  const check: Check = { state: newState(), row, line, listener };
   return {
     /** The wallet whose entries come; without its row where there is none. */
     begin: (id: string, wallet: WalletRow | undefined): void => begin(check, id, wallet),
@@ -86,16 +84,15 @@ const report = (
 
 function begin(check: Check, id: string, wallet: WalletRow | undefined): void {
   finish(check);
-  const { state, genesis } = check;
+  const { state } = check;
   state.id = id;
   state.wallet = wallet;
   if (!wallet) return;
   const { userId, currency } = wallet;
   state.ownerProblem = findOwnerProblem(wallet);
   if (state.ownerProblem !== undefined) return;
-  writeHex(genesis, genesisHash(id, userId, currency), 0);
-  state.previous = genesis;
-  state.previousAt = 0;
+  writeHex(state.previous, genesisHash(id, userId, currency), 0);
+  state.hasPrevious = true;
 }
 
 function finish(check: Check): void {
@@ -131,8 +128,9 @@ function checkEntry(check: Check, hasLine: boolean): void {
   if (verdict !== undefined) state.computed = '';
   // Where entry and line have two contents, the next entry shows which is the right one.
   state.isBad = verdict === undefined || differences.includes('hash');
-  state.previous = row.bytes;
-  state.previousAt = row.hashAt;
+  state.hasPrevious = row.hashAt >= 0;
+  if (state.hasPrevious)
+    copyBytes(row.bytes, row.hashAt, row.hashAt + hashBytes, state.previous, 0);
   state.seq = row.seq;
   state.entries += 1;
 }
@@ -153,20 +151,20 @@ function checkSeq(check: Check, seq: number): void {
 /** Whether the hash of `row` is what it should be; `hasLine`: `line` is of the same entry. */
 function checkHash({ row, line, state }: Check, hasLine: boolean): 'own' | 'line' | undefined {
   const content = hash('sha256', row.content, 'binary');
-  const { previous, previousAt, isBad, computed } = state;
+  const { previous, hasPrevious, isBad, computed } = state;
   const { bytes, hashAt } = row;
-  const own = previousAt < 0 ? '' : linkBytes(previous, previousAt, content);
+  const own = hasPrevious ? linkBytes(previous, 0, content) : '';
   if (hasDigest(bytes, hashAt, own)) return 'own';
   if (isBad && computed !== '') {
     const other = linkBytes(Buffer.from(computed, 'latin1'), 0, content);
     if (hasDigest(bytes, hashAt, other)) return 'own';
   }
-  if (hasLine && line.previousHashAt >= 0 && (isBad || previousAt < 0)) {
+  if (hasLine && line.previousHashAt >= 0 && (isBad || !hasPrevious)) {
     const other = linkBytes(line.bytes, line.previousHashAt, content);
     if (hasDigest(bytes, hashAt, other)) return 'line';
   }
   // With the entry before missing, and without a line, nothing says what it follows.
-  if (previousAt < 0 && !hasLine && hashAt >= 0) return 'own';
+  if (!hasPrevious && !hasLine && hashAt >= 0) return 'own';
   state.computed = own;
   return undefined;
 }
@@ -220,16 +218,16 @@ function checkParent(check: Check): void {
 
 /** Whether `listLineFaults` finds any. */
 function hasLineFault({ line, state }: Check): boolean {
-  const { wallet, ownerProblem, previous, previousAt, isBad } = state;
-  if (previousAt >= 0 && !isBad && !followsHash(line, previous, previousAt)) return true;
+  const { wallet, ownerProblem, isBad } = state;
+  if (state.hasPrevious && !isBad && !followsHash(line, state.previous)) return true;
   return wallet !== undefined && ownerProblem === undefined && !isOwnersLine(line, wallet);
 }
 
 /** What the line has besides what the entry has. */
 function listLineFaults({ line, state }: Check): string[] {
-  const { wallet, ownerProblem, previous, previousAt, isBad } = state;
+  const { wallet, ownerProblem, isBad } = state;
   const faults: string[] = [];
-  if (previousAt >= 0 && !isBad && !followsHash(line, previous, previousAt)) {
+  if (state.hasPrevious && !isBad && !followsHash(line, state.previous)) {
     faults.push('previous_hash');
   }
   if (!wallet || ownerProblem !== undefined) return faults;
@@ -242,5 +240,5 @@ function listLineFaults({ line, state }: Check): string[] {
 const describeMissing = (from: number, to: number): string =>
   from === to ? `entry ${from} is missing` : `entries ${from} to ${to} are missing`;
 
-const followsHash = ({ bytes, previousHashAt }: LineRow, hash: Buffer, at: number): boolean =>
-  previousHashAt >= 0 && equalBytes(bytes, previousHashAt, hash, at, hashBytes);
+const followsHash = ({ bytes, previousHashAt }: LineRow, hash: Buffer): boolean =>
+  previousHashAt >= 0 && equalBytes(bytes, previousHashAt, hash, 0, hashBytes);

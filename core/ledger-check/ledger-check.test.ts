@@ -29,11 +29,16 @@ function check(ledger: Ledger, pageSize: number, hasLines = true): LedgerFinding
     entries: toPages(ledger.entries.map(toEntryRow), pageSize),
     lines: toPages(hasLines ? ledger.lines.map(toLineRow) : [], pageSize),
   };
+  const used: { wallets?: Buffer; entries?: Buffer; lines?: Buffer } = {};
   while (!merge.isOver()) {
     for (const name of ['wallets', 'entries', 'lines'] as const) {
       const queue = merge.queues[name];
       const page = queue.isWaiting() ? pages[name].shift() : undefined;
-      if (page) queue.add(page);
+      if (!page) continue;
+      queue.add(page);
+      // As the next rows would be written into the memory of the page before.
+      used[name]?.fill(0xff);
+      used[name] = page.bytes;
     }
     merge.run();
   }

@@ -198,11 +198,8 @@ function textOf(bytes: Buffer, at: number, next: number): string | undefined {
 }
 
 export type WalletRow = {
-  /** Where its owner's id and its currency lie. */
-  readonly bytes: Buffer;
-  readonly userAt: number;
-  readonly currencyAt: number;
-  readonly currencyEnd: number;
+  /** Its owner's id, and behind it its currency. */
+  readonly ownerBytes: Buffer;
   readonly id: string;
   readonly userId: string;
   readonly currency: string;
@@ -226,10 +223,10 @@ export function readWallet(bytes: Buffer, start: number): WalletRow {
   const timeAt = seqAt + 8 + 4;
   const hashAt = timeAt + 8 + 4;
   return {
-    bytes,
-    userAt,
-    currencyAt,
-    currencyEnd,
+    ownerBytes: Buffer.concat([
+      bytes.subarray(userAt, userAt + uuidBytes),
+      bytes.subarray(currencyAt, currencyEnd),
+    ]),
     id: readUuid(bytes, start + idOffset),
     userId: readUuid(bytes, userAt),
     currency: bytes.toString('utf8', currencyAt, currencyEnd),
@@ -242,11 +239,12 @@ export function readWallet(bytes: Buffer, start: number): WalletRow {
 }
 
 /** Whether a line has the owner and the currency of a wallet. */
-export function isOwnersLine(line: LineRow, wallet: WalletRow): boolean {
-  const length = line.currencyEnd - line.currencyAt;
+export function isOwnersLine(line: LineRow, { ownerBytes }: WalletRow): boolean {
+  const { bytes, userAt, currencyAt, currencyEnd } = line;
+  const length = currencyEnd - currencyAt;
   return (
-    length === wallet.currencyEnd - wallet.currencyAt &&
-    equalBytes(line.bytes, line.userAt, wallet.bytes, wallet.userAt, uuidBytes) &&
-    equalBytes(line.bytes, line.currencyAt, wallet.bytes, wallet.currencyAt, length)
+    length === ownerBytes.length - uuidBytes &&
+    equalBytes(bytes, userAt, ownerBytes, 0, uuidBytes) &&
+    equalBytes(bytes, currencyAt, ownerBytes, uuidBytes, length)
   );
 }

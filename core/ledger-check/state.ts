@@ -2,8 +2,6 @@ import { hashBytes } from '../statement-format/chained-fields.ts';
 import type { WalletRow } from './rows.ts';
 import type { LastEntry } from './wallet-row.ts';
 
-const nothing = Buffer.alloc(0);
-
 /** What is known of a wallet up to the entry that was looked at last. One object for all wallets. */
 export type State = {
   id: string;
@@ -11,9 +9,9 @@ export type State = {
   ownerProblem: string | undefined;
   seq: number;
   entries: number;
-  /** Where the hash that the next entry follows lies; -1 where the entry before is missing. */
-  previous: Buffer;
-  previousAt: number;
+  /** The hash that the next entry follows, if `hasPrevious`: the entry before is not missing. */
+  readonly previous: Buffer;
+  hasPrevious: boolean;
   /**
    * The hash that the entry before should have, where it has another: either may be what was
    * changed, and the next entry shows which.
@@ -35,8 +33,8 @@ export const newState = (): State => ({
   ownerProblem: undefined,
   seq: 0,
   entries: 0,
-  previous: nothing,
-  previousAt: -1,
+  previous: Buffer.alloc(hashBytes),
+  hasPrevious: false,
   computed: '',
   isBad: false,
   balance: 0,
@@ -52,8 +50,7 @@ export function reset(state: State): void {
   state.ownerProblem = undefined;
   state.seq = 0;
   state.entries = 0;
-  state.previous = nothing;
-  state.previousAt = -1;
+  state.hasPrevious = false;
   state.computed = '';
   state.isBad = false;
   state.balance = 0;
@@ -64,7 +61,7 @@ export function reset(state: State): void {
 
 /** The next entry has nothing to be held against. */
 export function forget(state: State): void {
-  state.previousAt = -1;
+  state.hasPrevious = false;
   state.balance = NaN;
   state.balanceMinor = undefined;
 }
@@ -77,10 +74,7 @@ export const toLast = (state: State): LastEntry => ({
   seq: state.seq,
   isBad: state.isBad,
   computed: state.computed,
-  hash:
-    state.previousAt < 0
-      ? undefined
-      : state.previous.toString('latin1', state.previousAt, state.previousAt + hashBytes),
+  hash: state.hasPrevious ? state.previous.toString('latin1') : undefined,
   balanceMinor: balanceOf(state),
   expectedMinor: state.expectedMinor,
   micros: state.micros,
