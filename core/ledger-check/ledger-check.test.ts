@@ -61,6 +61,25 @@ describe('a ledger as it was written', () => {
   });
 });
 
+describe('a ledger whose balances pass what is exact in a number', () => {
+  const make = (seed: number): Ledger => makeLedger([30, 40], seededRandom(seed), 10n ** 12n);
+
+  it('a ledger as it was written has no finding', () => {
+    for (const seed of seeds) expect(check(make(seed), 7)).toEqual([]);
+  });
+
+  it('a balance that is off by one unit is found', () => {
+    for (const seed of seeds) {
+      const ledger = make(seed);
+      const entry = ledger.entries.find(({ balance_after }) => balance_after > 10n ** 16n);
+      if (!entry) throw new Error('no balance is so large');
+      entry.balance_after += 1n;
+      const kinds = check(ledger, 7).filter(({ seq }) => Number(seq) === entry.seq);
+      expect(kinds.map(({ kind }) => kind)).toEqual(['hash', 'balance']);
+    }
+  });
+});
+
 describe.each(editNames)('the edit %s', (name) => {
   it('an edit is found where it was made, and nowhere else', () => {
     let edited = 0;
