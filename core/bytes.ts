@@ -69,6 +69,20 @@ export function copyBytes(
   return to;
 }
 
+/** Whether a few bytes are the same. A call out of the engine takes longer than this loop. */
+export function equalBytes(
+  a: Buffer,
+  aAt: number,
+  b: Buffer,
+  bAt: number,
+  length: number,
+): boolean {
+  for (let i = 0; i < length; i += 1) {
+    if (a[aAt + i] !== b[bAt + i]) return false;
+  }
+  return true;
+}
+
 const zero = 0x30;
 const maxInt32 = 2 ** 31 - 1;
 

@@ -1,48 +1,35 @@
 import { hash } from 'node:crypto';
 
+import { copyBytes, equalBytes, writeHex } from '../bytes.ts';
 import { genesisHash, linkBytes } from '../chain.ts';
 import { isUndo, operationOfCode } from '../operations.ts';
+import { hashBytes } from '../statement-format/chained-fields.ts';
 import { hasDigest } from '../statement-format/rows.ts';
-import { createEntryReader, listDifferences, readLine, readSeq, readUuid } from './rows.ts';
-import type { EntryRow, LineRow, WalletRow } from './rows.ts';
+import {
+  createEntryReader,
+  isOwnersLine,
+  listDifferences,
+  none,
+  readAmount,
+  readBalance,
+  readLine,
+  readSeq,
+  readUuid,
+  type EntryRow,
+  type LineRow,
+  type WalletRow,
+} from './rows.ts';
+import { balanceOf, forget, newState, reset, toLast, type State } from './state.ts';
 import type { CheckListener, LedgerFinding } from './types.ts';
-import { checkWalletRow, findOwnerProblem, type LastEntry } from './wallet-row.ts';
+import { checkWalletRow, findOwnerProblem } from './wallet-row.ts';
 
 const nothing = Buffer.alloc(0);
 /** A row of COPY lies in `bytes` from `start` to `end`. */
 export type RawRow = { bytes: Buffer; start: number; end: number };
 
-/** What is known of a wallet up to the entry that was looked at last. */
-type State = {
-  id: string;
-  wallet: WalletRow | undefined;
-  ownerProblem: string | undefined;
-  seq: number;
-  entries: number;
-  /** The hash that the next entry follows; undefined where the entry before is missing. */
-  previous: { bytes: Buffer; at: number } | undefined;
-  /**
-   * The hash that the entry before should have, where it has another: either may be what was
-   * changed, and the next entry shows which.
-   */
-  computed: string;
-  /** The entry before is not what it was. */
-  isBad: boolean;
-  /** The same of its balance. */
-  balanceMinor: bigint | undefined;
-  expectedMinor: bigint | undefined;
-  micros: number;
-};
-
-const newState = (): State => ({
-  ...{ id: '', wallet: undefined, ownerProblem: undefined, seq: 0, entries: 0 },
-  ...{ previous: undefined, computed: '', isBad: false, micros: -Infinity },
-  ...{ balanceMinor: 0n, expectedMinor: undefined },
-});
-
 /** A check under way: the entry and the line that were read last, and what came before them. */
 type Check = {
-  state: State;
+  readonly state: State;
   readonly row: EntryRow;
   readonly line: LineRow;
   readonly listener: CheckListener;
@@ -71,8 +58,9 @@ export function createLedgerCheck(listener: CheckListener) {
       } catch {
         checkSeq(check, seq);
         report(check, seq, 'hash', 'it cannot be read: it has an unknown operation');
-        const unknown = { previous: undefined, balanceMinor: undefined, isBad: true };
-        Object.assign(check.state, { seq, ...unknown });
+        forget(check.state);
+        check.state.seq = seq;
+        check.state.isBad = true;
         return;
       }
       if (itsLine) readLine(line, itsLine.bytes, itsLine.start, itsLine.end);
@@ -103,7 +91,8 @@ function begin(check: Check, id: string, wallet: WalletRow | undefined): void {
   const { userId, currency } = wallet;
   state.ownerProblem = findOwnerProblem(wallet);
   if (state.ownerProblem !== undefined) return;
-  state.previous = { bytes: Buffer.from(genesisHash(id, userId, currency), 'hex'), at: 0 };
+  writeHex(state.previous, genesisHash(id, userId, currency), 0);
+  state.hasPrevious = true;
 }
 
 function finish(check: Check): void {
@@ -111,20 +100,19 @@ function finish(check: Check): void {
   const { wallet, entries, id, ownerProblem } = state;
   if (id === '') return;
   if (wallet) {
-    checkWalletRow(wallet, ownerProblem, toLast(state), (seq, kind, detail) =>
-      report(check, seq, kind, detail),
-    );
+    const last = toLast(state);
+    checkWalletRow(wallet, ownerProblem, last, (...found) => report(check, ...found));
   } else if (entries > 0) {
     report(check, state.seq, 'no_wallet', `${entries} entries have no wallet`);
   }
-  check.state = newState();
+  reset(state);
 }
 
 function checkEntry(check: Check, hasLine: boolean): void {
   const { row, line, state } = check;
   checkSeq(check, row.seq);
-  const differences = hasLine ? listDifferences(row, line) : [];
-  const faults = hasLine ? listLineFaults(check) : [];
+  const differences = hasLine ? listDifferences(row, line) : none;
+  const faults = hasLine && hasLineFault(check) ? listLineFaults(check) : none;
   const verdict = checkHash(check, hasLine);
   if (verdict === undefined) {
     const others = differences.filter((name) => name !== 'hash');
@@ -134,14 +122,15 @@ function checkEntry(check: Check, hasLine: boolean): void {
     const names = [...differences, ...faults].join(', ');
     report(check, row.seq, 'line_altered', `the line differs from the entry in ${names}`);
   }
-  const { bytes, hashAt } = row;
   checkBalance(check, verdict === 'line');
   checkTime(check, verdict !== undefined);
   checkParent(check);
   if (verdict !== undefined) state.computed = '';
   // Where entry and line have two contents, the next entry shows which is the right one.
   state.isBad = verdict === undefined || differences.includes('hash');
-  state.previous = hashAt < 0 ? undefined : { bytes, at: hashAt };
+  state.hasPrevious = row.hashAt >= 0;
+  if (state.hasPrevious)
+    copyBytes(row.bytes, row.hashAt, row.hashAt + hashBytes, state.previous, 0);
   state.seq = row.seq;
   state.entries += 1;
 }
@@ -156,36 +145,42 @@ function checkSeq(check: Check, seq: number): void {
     'gap',
     isBehind ? 'two entries have this number' : describeMissing(state.seq + 1, seq - 1),
   );
-  state.previous = undefined;
-  state.balanceMinor = undefined;
+  forget(state);
 }
 
 /** Whether the hash of `row` is what it should be; `hasLine`: `line` is of the same entry. */
 function checkHash({ row, line, state }: Check, hasLine: boolean): 'own' | 'line' | undefined {
   const content = hash('sha256', row.content, 'binary');
-  const { previous, isBad, computed } = state;
-  const isHash = (digest: string): boolean => hasDigest(row.bytes, row.hashAt, digest);
-  const own = previous ? linkBytes(previous.bytes, previous.at, content) : '';
-  if (isHash(own)) return 'own';
+  const { previous, hasPrevious, isBad, computed } = state;
+  const { bytes, hashAt } = row;
+  const own = hasPrevious ? linkBytes(previous, 0, content) : '';
+  if (hasDigest(bytes, hashAt, own)) return 'own';
   if (isBad && computed !== '') {
-    if (isHash(linkBytes(Buffer.from(computed, 'latin1'), 0, content))) return 'own';
+    const other = linkBytes(Buffer.from(computed, 'latin1'), 0, content);
+    if (hasDigest(bytes, hashAt, other)) return 'own';
   }
-  const canAskLine = hasLine && line.previousHashAt >= 0 && (isBad || !previous);
-  if (canAskLine && isHash(linkBytes(line.bytes, line.previousHashAt, content))) return 'line';
+  if (hasLine && line.previousHashAt >= 0 && (isBad || !hasPrevious)) {
+    const other = linkBytes(line.bytes, line.previousHashAt, content);
+    if (hasDigest(bytes, hashAt, other)) return 'line';
+  }
   // With the entry before missing, and without a line, nothing says what it follows.
-  if (!previous && !hasLine && row.hashAt >= 0) return 'own';
+  if (!hasPrevious && !hasLine && hashAt >= 0) return 'own';
   state.computed = own;
   return undefined;
 }
 
 function checkBalance(check: Check, isVouchedFor: boolean): void {
   const { row, state } = check;
-  const { balanceMinor, expectedMinor } = state;
-  const { amountMinor, balanceMinor: found } = row;
+  // Exact: each of them is below 10^15, or NaN.
+  const isNext = state.balance + row.amount === row.balance;
+  const before = isNext ? undefined : balanceOf(state);
+  const { expectedMinor } = state;
   state.expectedMinor = undefined;
-  state.balanceMinor = found;
-  if (balanceMinor === undefined || isVouchedFor) return;
-  const expected = balanceMinor + amountMinor;
+  state.balance = row.balance;
+  state.balanceMinor = Number.isNaN(row.balance) ? readBalance(row) : undefined;
+  if (before === undefined || isVouchedFor) return;
+  const [amountMinor, found] = [readAmount(row), readBalance(row)];
+  const expected = before + amountMinor;
   if (found === expected) return;
   if (expectedMinor !== undefined && found === expectedMinor + amountMinor) return;
   state.expectedMinor = expected;
@@ -203,29 +198,38 @@ function checkTime(check: Check, isGood: boolean): void {
 function checkParent(check: Check): void {
   const { row, state, listener } = check;
   const operation = operationOfCode(row.operation);
-  const { amountMinor, parentAt, seq } = row;
+  const { parentAt, seq } = row;
   if (isUndo(operation)) {
     if (parentAt < 0) report(check, seq, 'parent', `a ${operation} has no parent`);
     else {
       listener.onUndo({
-        ...{ walletId: state.id, seq: BigInt(seq), operation: row.operation, amountMinor },
+        ...{ walletId: state.id, seq: BigInt(seq), operation: row.operation },
+        amountMinor: readAmount(row),
         parentId: readUuid(row.bytes, parentAt),
       });
     }
     return;
   }
   if (parentAt >= 0) report(check, seq, 'parent', `a ${operation} has a parent`);
-  const isCredit = operation === 'deposit';
-  if (isCredit !== amountMinor > 0n || amountMinor === 0n) {
-    report(check, seq, 'amount', `a ${operation} has the amount ${amountMinor}`);
-  }
+  const amount = Number.isNaN(row.amount) ? readAmount(row) : row.amount;
+  const isRight = operation === 'deposit' ? amount > 0 : amount < 0;
+  if (!isRight) report(check, seq, 'amount', `a ${operation} has the amount ${amount}`);
+}
+
+/** Whether `listLineFaults` finds any. */
+function hasLineFault({ line, state }: Check): boolean {
+  const { wallet, ownerProblem, isBad } = state;
+  if (state.hasPrevious && !isBad && !followsHash(line, state.previous)) return true;
+  return wallet !== undefined && ownerProblem === undefined && !isOwnersLine(line, wallet);
 }
 
 /** What the line has besides what the entry has. */
 function listLineFaults({ line, state }: Check): string[] {
-  const { wallet, ownerProblem, previous, isBad } = state;
+  const { wallet, ownerProblem, isBad } = state;
   const faults: string[] = [];
-  if (previous && !isBad && !equals(line, previous)) faults.push('previous_hash');
+  if (state.hasPrevious && !isBad && !followsHash(line, state.previous)) {
+    faults.push('previous_hash');
+  }
   if (!wallet || ownerProblem !== undefined) return faults;
   if (readUuid(line.bytes, line.userAt) !== wallet.userId) faults.push('user_id');
   const currency = line.bytes.toString('utf8', line.currencyAt, line.currencyEnd);
@@ -236,20 +240,5 @@ function listLineFaults({ line, state }: Check): string[] {
 const describeMissing = (from: number, to: number): string =>
   from === to ? `entry ${from} is missing` : `entries ${from} to ${to} are missing`;
 
-const equals = (line: LineRow, previous: { bytes: Buffer; at: number }): boolean =>
-  line.previousHashAt >= 0 &&
-  line.bytes.compare(
-    previous.bytes,
-    previous.at,
-    previous.at + 32,
-    line.previousHashAt,
-    line.previousHashAt + 32,
-  ) === 0;
-
-const toLast = ({ seq, previous, computed, isBad, ...rest }: State): LastEntry => ({
-  ...{ seq, isBad, computed },
-  hash: previous ? previous.bytes.toString('latin1', previous.at, previous.at + 32) : undefined,
-  balanceMinor: rest.balanceMinor,
-  expectedMinor: rest.expectedMinor,
-  micros: rest.micros,
-});
+const followsHash = ({ bytes, previousHashAt }: LineRow, hash: Buffer): boolean =>
+  previousHashAt >= 0 && equalBytes(bytes, previousHashAt, hash, 0, hashBytes);

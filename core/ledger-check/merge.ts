@@ -2,7 +2,9 @@ import { createLedgerCheck, type RawRow } from './check.ts';
 import { compareIds, idOffset, readSeq, readUuid, readWallet } from './rows.ts';
 import type { CheckListener, RowPage } from './types.ts';
 
-const noPage: RowPage = { bytes: [], starts: [], ends: [], isLast: false };
+const noPage: RowPage = {
+  ...{ bytes: Buffer.alloc(0), starts: [], ends: [], rows: 0, isLast: false },
+};
 
 /** Rows in order, page by page. */
 function createQueue() {
@@ -11,20 +13,19 @@ function createQueue() {
   let index = 0;
   let taken = 0;
   const load = (): void => {
-    const bytes = page.bytes[index];
-    if (!bytes) return;
-    row.bytes = bytes;
+    if (index >= page.rows) return;
     row.start = page.starts[index] ?? 0;
     row.end = page.ends[index] ?? 0;
   };
   return {
     /** The first row, if `has`. */
     row,
-    has: (): boolean => index < page.bytes.length,
+    has: (): boolean => index < page.rows,
     /** No page is there, and one may come. */
-    isWaiting: (): boolean => index >= page.bytes.length && !page.isLast,
+    isWaiting: (): boolean => index >= page.rows && !page.isLast,
     add: (next: RowPage): void => {
       page = next;
+      row.bytes = next.bytes;
       index = 0;
       load();
     },

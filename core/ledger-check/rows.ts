@@ -1,4 +1,4 @@
-import { createScratch, toUuid } from '../bytes.ts';
+import { createScratch, equalBytes, toUuid } from '../bytes.ts';
 import { canonicalMetadata, chainVersion, parseMetadata } from '../chain.ts';
 import { operations, operationTable } from '../operations.ts';
 import * as fields from '../statement-format/chained-fields.ts';
@@ -58,8 +58,11 @@ export type EntryRow = {
   end: number;
   seq: number;
   operation: number;
-  amountMinor: bigint;
-  balanceMinor: bigint;
+  /** In minor units; NaN where that is not exact in a number: `readAmount`, `readBalance`. */
+  amount: number;
+  balance: number;
+  amountAt: number;
+  balanceAt: number;
   /** 16 bytes; -1 without one. */
   parentAt: number;
   /** Since 2000, as Postgres counts. */
@@ -79,7 +82,7 @@ export function createEntryReader() {
   const nothing = Buffer.alloc(0);
   const row: EntryRow = {
     ...{ bytes: nothing, sharedAt: 0, end: 0, seq: 0, operation: 0, micros: 0, content: nothing },
-    ...{ amountMinor: 0n, balanceMinor: 0n, parentAt: -1, hashAt: -1 },
+    ...{ amount: 0, balance: 0, amountAt: 0, balanceAt: 0, parentAt: -1, hashAt: -1 },
   };
   const cursor: fields.Cursor = {
     ...{ bytes: nothing, from: 0, end: 0, into: nothing, at: 0, valueAt: 0, valueEnd: 0 },
@@ -106,17 +109,22 @@ export function createEntryReader() {
 
 /** From the sequence number, which is hashed behind the id, to the balance. */
 function readNumbers(cursor: fields.Cursor, row: EntryRow, start: number): void {
-  const { bytes, from } = cursor;
+  const { from } = cursor;
   cursor.from = start + seqOffset - 4;
   fields.writeLong(cursor);
-  row.seq = readSeq(bytes, start);
+  row.seq = readSeq(cursor.bytes, start);
   cursor.from = from;
   row.operation = fields.writeName(cursor, operationNames);
-  fields.writeLong(cursor);
-  row.amountMinor = bytes.readBigInt64BE(cursor.from - 8);
-  fields.writeLong(cursor);
-  row.balanceMinor = bytes.readBigInt64BE(cursor.from - 8);
+  row.amount = fields.writeLong(cursor);
+  row.amountAt = cursor.from - 8;
+  row.balance = fields.writeLong(cursor);
+  row.balanceAt = cursor.from - 8;
 }
+
+/** In minor units, whatever its size. */
+export const readAmount = ({ bytes, amountAt }: EntryRow): bigint => bytes.readBigInt64BE(amountAt);
+export const readBalance = ({ bytes, balanceAt }: EntryRow): bigint =>
+  bytes.readBigInt64BE(balanceAt);
 
 function readRest(cursor: fields.Cursor, row: EntryRow): void {
   fields.writeText(cursor);
@@ -160,11 +168,13 @@ export function readLine(row: LineRow, bytes: Buffer, start: number, end: number
   row.end = end;
 }
 
+export const none: readonly string[] = [];
+
 /** The names of the shared columns in which an entry and a line differ. */
-export function listDifferences(entry: EntryRow, line: LineRow): string[] {
+export function listDifferences(entry: EntryRow, line: LineRow): readonly string[] {
   const { bytes: a, sharedAt: aStart, end: aEnd } = entry;
   const { bytes: b, sharedAt: bStart, end: bEnd } = line;
-  if (a.compare(b, bStart, bEnd, aStart, aEnd) === 0) return [];
+  if (a.compare(b, bStart, bEnd, aStart, aEnd) === 0) return none;
   let aAt = aStart;
   let bAt = bStart;
   const names: string[] = [];
@@ -188,6 +198,8 @@ function textOf(bytes: Buffer, at: number, next: number): string | undefined {
 }
 
 export type WalletRow = {
+  /** Its owner's id, and behind it its currency. */
+  readonly ownerBytes: Buffer;
   readonly id: string;
   readonly userId: string;
   readonly currency: string;
@@ -211,6 +223,10 @@ export function readWallet(bytes: Buffer, start: number): WalletRow {
   const timeAt = seqAt + 8 + 4;
   const hashAt = timeAt + 8 + 4;
   return {
+    ownerBytes: Buffer.concat([
+      bytes.subarray(userAt, userAt + uuidBytes),
+      bytes.subarray(currencyAt, currencyEnd),
+    ]),
     id: readUuid(bytes, start + idOffset),
     userId: readUuid(bytes, userAt),
     currency: bytes.toString('utf8', currencyAt, currencyEnd),
@@ -220,4 +236,15 @@ export function readWallet(bytes: Buffer, start: number): WalletRow {
     lastMicros: readInt64(bytes, timeAt),
     lastHash: bytes.toString('latin1', hashAt, hashAt + readInt32(bytes, hashAt - 4)),
   };
+}
+
+/** Whether a line has the owner and the currency of a wallet. */
+export function isOwnersLine(line: LineRow, { ownerBytes }: WalletRow): boolean {
+  const { bytes, userAt, currencyAt, currencyEnd } = line;
+  const length = currencyEnd - currencyAt;
+  return (
+    length === ownerBytes.length - uuidBytes &&
+    equalBytes(bytes, userAt, ownerBytes, 0, uuidBytes) &&
+    equalBytes(bytes, currencyAt, ownerBytes, uuidBytes, length)
+  );
 }

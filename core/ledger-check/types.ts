@@ -31,11 +31,15 @@ export type CheckListener = {
   onMissing?(walletId: string, seq: bigint): void;
 };
 
-/** Rows in the binary format of COPY, each in one of the buffers, from its start to its end. */
+/**
+ * Rows in the binary format of COPY, each from its start to its end. Their memory may be used for
+ * others once the queue has had its next page.
+ */
 export type RowPage = {
-  readonly bytes: readonly Buffer[];
+  readonly bytes: Buffer;
   readonly starts: readonly number[];
   readonly ends: readonly number[];
+  readonly rows: number;
   /** There are no rows behind these. */
   readonly isLast: boolean;
 };

@@ -1,11 +1,6 @@
 import { isUuid } from '../../core/ids.ts';
 import { explainLoss } from '../databases/faults.ts';
-import {
-  connectDatabase,
-  openDatabases,
-  prepareSchemas,
-  type Databases,
-} from '../databases/databases.ts';
+import { openDatabases, type Databases } from '../databases/databases.ts';
 import type { Outcome } from '../fault.ts';
 import { createWalletPeer } from '../peers.ts';
 import { untilAborted } from '../platform/concurrency/abort.ts';
@@ -18,7 +13,7 @@ import { readServiceCredential } from '../config/secrets.ts';
 import { rebuildOnHost, type ReadLedger, type RebuildProgress } from '../statement/index.ts';
 import { openTlsFiles } from '../config/tls-files.ts';
 import type { HostRun } from './host-run.ts';
-import { commandPool, noDatabase } from './service-database.ts';
+import { connectService } from './service-database.ts';
 import { streamLedger } from '../wallet/index.ts';
 
 /**
@@ -41,7 +36,7 @@ export async function rebuildStatements(
     const opened = await openDatabases(config, log, 'use', signal);
     if (!opened.ok) return opened;
     lifecycle.defer('databases', () => opened.value.stop());
-    const statement = await connect('statement', opened.value, run, lifecycle);
+    const statement = await connectService('statement', opened.value, run, lifecycle);
     if (!statement.ok) return statement;
     const ledger = await openLedger(opened.value, run, lifecycle);
     if (!ledger.ok) return ledger;
@@ -67,21 +62,6 @@ export async function rebuildStatements(
   }
 }
 
-async function connect(
-  name: 'wallet' | 'statement',
-  databases: Databases,
-  { config, log, signal }: HostRun,
-  lifecycle: Lifecycle,
-): Promise<Outcome<Db>> {
-  const url = databases.urls[name]?.url;
-  if (url === undefined) return { ok: false, fault: noDatabase(name) };
-  const unready = await prepareSchemas(databases, [name], false, log, signal);
-  if (unready) return { ok: false, fault: unready };
-  const connected = await connectDatabase(name, url, config, log, commandPool(signal));
-  if (connected.ok) lifecycle.defer(`database ${name}`, () => connected.value.close());
-  return connected;
-}
-
 async function openLedger(
   databases: Databases,
   run: HostRun,
@@ -102,7 +82,7 @@ async function openLedger(
     lifecycle.defer('wallet service', () => caller.close());
     return { ok: true, value: createWalletPeer(caller).readLedger };
   }
-  const wallet = await connect('wallet', databases, run, lifecycle);
+  const wallet = await connectService('wallet', databases, run, lifecycle);
   return wallet.ok ? { ok: true, value: (id, after) => readHere(wallet.value, id, after) } : wallet;
 }
 

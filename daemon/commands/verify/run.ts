@@ -1,21 +1,16 @@
 import type { Checkpoint } from '../../../core/checkpoint.ts';
 import { isUuid } from '../../../core/ids.ts';
 import type { LedgerFinding } from '../../../core/ledger-check/index.ts';
-import {
-  connectDatabase,
-  openDatabases,
-  prepareSchemas,
-  type Databases,
-} from '../../databases/databases.ts';
+import { openDatabases } from '../../databases/databases.ts';
 import { explainLoss } from '../../databases/faults.ts';
 import { succeed, type Outcome } from '../../fault.ts';
 import { untilAborted } from '../../platform/concurrency/abort.ts';
 import type { Db } from '../../platform/db/db.ts';
-import { createLifecycle, type Lifecycle } from '../../platform/lifecycle.ts';
+import { createLifecycle } from '../../platform/lifecycle.ts';
 import { countPendingLetters, withLines } from '../../statement/index.ts';
 import { countPendingMessages, verifyLedger, type VerifyPart } from '../../wallet/index.ts';
 import type { HostRun } from '../host-run.ts';
-import { commandPool, noDatabase } from '../service-database.ts';
+import { connectService } from '../service-database.ts';
 import { checkExport, compareWith, type AgainstRequest } from './against.ts';
 import { settleMissing } from './settle.ts';
 
@@ -74,11 +69,11 @@ export async function verifyOnHost(
     const opened = await openDatabases(config, log, 'use', signal);
     if (!opened.ok) return opened;
     lifecycle.defer('databases', () => opened.value.stop());
-    const wallet = await connect('wallet', opened.value, run, lifecycle);
+    const wallet = await connectService('wallet', opened.value, run, lifecycle, pool);
     if (!wallet.ok) return wallet;
     const hasLines = !request.isLedgerOnly && opened.value.urls.statement !== undefined;
     const statement = hasLines
-      ? await connect('statement', opened.value, run, lifecycle)
+      ? await connectService('statement', opened.value, run, lifecycle, pool)
       : undefined;
     if (statement?.ok === false) return statement;
     const dbs = { wallet: wallet.value, statement: statement?.value };
@@ -89,22 +84,6 @@ export async function verifyOnHost(
   } finally {
     await lifecycle.release(10_000);
   }
-}
-
-async function connect(
-  name: 'wallet' | 'statement',
-  databases: Databases,
-  { config, log, signal }: HostRun,
-  lifecycle: Lifecycle,
-): Promise<Outcome<Db>> {
-  const url = databases.urls[name]?.url;
-  if (url === undefined) return { ok: false, fault: noDatabase(name) };
-  const unready = await prepareSchemas(databases, [name], false, log, signal);
-  if (unready) return { ok: false, fault: unready };
-  const options = { ...commandPool(signal), ...pool };
-  const connected = await connectDatabase(name, url, config, log, options);
-  if (connected.ok) lifecycle.defer(`database ${name}`, () => connected.value.close());
-  return connected;
 }
 
 type Dbs = { readonly wallet: Db; readonly statement: Db | undefined };

@@ -1,13 +1,20 @@
 import { findFields, type TakeRow } from './copy.ts';
 import type { Tx } from './db.ts';
 
-/** Rows that COPY gave, each in one of the buffers, from its start to its end. */
+/** Rows that COPY gave, each from its start to its end. Good until the page after the next one. */
 type CopiedPage = {
-  readonly bytes: readonly Buffer[];
+  readonly bytes: Buffer;
   readonly starts: readonly number[];
   readonly ends: readonly number[];
+  readonly rows: number;
   readonly isLast: boolean;
 };
+
+/** Where a page lies. It is written into again, since fresh memory for each page is much garbage. */
+type Room = { bytes: Buffer; readonly starts: number[]; readonly ends: number[]; rows: number };
+
+/** Rooms that readers, one after the other, use again. */
+export type SpareRooms = Room[];
 
 export type Pages = {
   next(): Promise<CopiedPage>;
@@ -16,9 +23,15 @@ export type Pages = {
 };
 
 /** How much is in memory of one reader: two pages of about so many bytes. */
-export type PageSize = { readonly bytes: number; readonly rows: number };
+export type PageSize = {
+  readonly bytes: number;
+  readonly rows: number;
+  /** Of readers before, and for those that come. */
+  readonly spare?: SpareRooms;
+};
 
 const firstRows = 500;
+const firstBytes = 64 * 1024;
 
 /**
  * Reads all rows behind a place page by page, the next one while the last is used. `next` is not
@@ -38,6 +51,9 @@ export function createPages<Place>(
   let ahead: Promise<CopiedPage> | undefined;
   let reading: Promise<unknown> = Promise.resolve();
   let isEnded = false;
+  const takeRoom = (): Room =>
+    size.spare?.pop() ?? { bytes: Buffer.alloc(0), starts: [], ends: [], rows: 0 };
+  const rooms = [takeRoom(), takeRoom()];
   const fetch = (): Promise<CopiedPage> => {
     const fetched = fetchPage();
     // Of what it rejects with, the caller of `next` learns.
@@ -45,23 +61,19 @@ export function createPages<Place>(
     return fetched;
   };
   const fetchPage = async (): Promise<CopiedPage> => {
-    const page = { bytes: [] as Buffer[], starts: [] as number[], ends: [] as number[] };
-    let length = 0;
-    await options.read(after, limit, (bytes, start, end) => {
-      page.bytes.push(bytes);
-      page.starts.push(start);
-      page.ends.push(end);
-      length += end - start;
-    });
-    const rows = page.bytes.length;
+    // By turns.
+    const room = rooms.shift() ?? takeRoom();
+    rooms.push(room);
+    room.rows = 0;
+    await options.read(after, limit, (...row) => keepRow(room, ...row));
+    const { bytes, starts, ends, rows } = room;
     const isLast = rows < limit;
-    const last = page.bytes[rows - 1];
-    if (last) {
-      after = options.placeOf(last, page.starts[rows - 1] ?? 0);
-      const fitting = Math.ceil(size.bytes / (length / rows));
+    if (rows > 0) {
+      after = options.placeOf(bytes, starts[rows - 1] ?? 0);
+      const fitting = Math.ceil(size.bytes / ((ends[rows - 1] ?? 1) / rows));
       limit = Math.min(size.rows, Math.max(1, Math.min(fitting, 4 * limit)));
     }
-    return { ...page, isLast };
+    return { bytes, starts, ends, rows, isLast };
   };
   return {
     next: async () => {
@@ -72,8 +84,24 @@ export function createPages<Place>(
     end: async () => {
       isEnded = true;
       await reading;
+      size.spare?.push(...rooms.splice(0));
     },
   };
+}
+
+/** A row behind the one before; the first begins at 0. */
+function keepRow(room: Room, bytes: Buffer, start: number, end: number): void {
+  const at = room.rows === 0 ? 0 : (room.ends[room.rows - 1] ?? 0);
+  const next = at + end - start;
+  if (next > room.bytes.length) {
+    const larger = Buffer.allocUnsafeSlow(Math.max(next, 2 * room.bytes.length, firstBytes));
+    room.bytes.copy(larger, 0, 0, at);
+    room.bytes = larger;
+  }
+  bytes.copy(room.bytes, at, start, end);
+  room.starts[room.rows] = at;
+  room.ends[room.rows] = next;
+  room.rows += 1;
 }
 
 /** Hands over the rows of a query as COPY gives them in its binary format. */

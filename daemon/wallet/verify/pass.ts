@@ -53,6 +53,7 @@ export async function verifyLedger(options: VerifyOptions): Promise<void> {
   const { db, walletId, readers, lines, onPart } = options;
   const spans = walletId === undefined ? [...listSpans()] : [{ first: walletId, last: walletId }];
   const count = Math.min(readers, spans.length);
+  const size = { ...options.size, spare: [] };
   await withSnapshots(db, count, async (txs) => {
     const [first] = txs;
     if (first) await checkOutbox(first, walletId, onPart);
@@ -60,7 +61,7 @@ export async function verifyLedger(options: VerifyOptions): Promise<void> {
     const work = async (tx: Tx, open: OpenLines | undefined): Promise<void> => {
       try {
         for (let span = spans.shift(); span && failed === undefined; span = spans.shift()) {
-          await checkSpan(tx, span, open, options, () => failed !== undefined);
+          await checkSpan(tx, span, open, { ...options, size }, () => failed !== undefined);
         }
       } catch (err) {
         failed ??= err instanceof Error ? err : new Error('the pass failed', { cause: err });
@@ -83,7 +84,7 @@ function* listSpans(): Generator<IdSpan> {
   }
 }
 
-const noPage = { bytes: [], starts: [], ends: [], isLast: true };
+const noPage = { bytes: Buffer.alloc(0), starts: [], ends: [], rows: 0, isLast: true };
 const noLines: Pages = { next: () => Promise.resolve(noPage), end: () => Promise.resolve() };
 
 async function checkSpan(

@@ -50,6 +50,18 @@ describe('all checkers', () => {
   });
 });
 
+describe('repeats', () => {
+  it('events that come again without a fault are found, and those beside a fault are not', () => {
+    const { heard, faults } = good.history;
+    expect([heard.length > 0, faults]).toEqual([true, []]);
+    const again = { ...good.history, heard: [...heard, ...heard.slice(0, 1)] };
+    const found = checkAll(again, good.rows).map(({ checker }) => checker);
+    expect(found).toEqual(['repeats']);
+    const kill = { kind: 'kills', target: 'first', fromMs: 0, toMs: 5 };
+    expect(checkAll({ ...again, faults: [kill] }, good.rows)).toEqual([]);
+  });
+});
+
 describe('answered once', () => {
   it('an answered transaction that is not there, or is there twice, is found', () => {
     const [lost] = find(checkAnsweredOnce, good.history, entriesWithout(3));

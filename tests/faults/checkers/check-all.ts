@@ -6,7 +6,7 @@ import { checkAnsweredOnce } from './answered-once.ts';
 import { checkAvailability } from './availability.ts';
 import { checkBalances } from './balances.ts';
 import { checkConservation } from './conservation.ts';
-import { checkDuplicates } from './duplicates.ts';
+import { checkDuplicates, checkRepeats } from './duplicates.ts';
 import { checkFloors } from './floors.ts';
 import { checkHashChain } from './hash-chain.ts';
 import { checkLinearizability } from './linearizability/check.ts';
@@ -41,6 +41,7 @@ const checkers: readonly Checker[] = [
   checkLinearizability,
   checkRealTime,
   checkEvents,
+  checkRepeats,
   checkReports,
   checkAvailability,
   checkSilence,

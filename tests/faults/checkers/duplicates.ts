@@ -35,3 +35,16 @@ export const checkDuplicates: Checker = ({ attempts }) => {
 /** The command line sends again by itself, and then says so of what its own first attempt did. */
 const isEffect = ({ over, outcome }: AttemptWith<'accepted'>): boolean =>
   over !== 'cli' && outcome.isReplayed === false;
+
+/** Of all events; a daemon that stood still for seconds may lose its lease and send some again. */
+const repeatShare = 0.02;
+
+/** Where no fault explains it, the same event does not come again. */
+export const checkRepeats: Checker = ({ heard, faults }) => {
+  if (faults.length > 0 || heard.length === 0) return [];
+  const names = heard.map(({ walletId, seq, hash }) => `${walletId} ${seq} ${hash}`);
+  const repeats = names.length - new Set(names).size;
+  if (repeats <= repeatShare * names.length) return [];
+  const what = `${repeats} of ${names.length} events came again without a fault`;
+  return [{ checker: 'repeats', what }];
+};

@@ -1,18 +1,5 @@
 import type { Checker, Violation } from '../checkers/violation.ts';
 
-/** Of all events; a daemon that stood still for seconds may lose its lease and send some again. */
-const repeatShare = 0.02;
-
-/** Where no fault explains it, the same event does not come again. */
-export const checkRepeats: Checker = ({ heard, faults }) => {
-  if (faults.length > 0 || heard.length === 0) return [];
-  const names = heard.map(({ walletId, seq, hash }) => `${walletId} ${seq} ${hash}`);
-  const repeats = names.length - new Set(names).size;
-  if (repeats <= repeatShare * names.length) return [];
-  const what = `${repeats} of ${names.length} events came again without a fault`;
-  return [{ checker: 'repeats', what }];
-};
-
 /** INTERNAL is the answer to a defect, and to nothing else. */
 export const checkInternal: Checker = ({ attempts, balances, statements }) => {
   const answers = [

@@ -67,10 +67,12 @@ export const toWalletRow = (wallet: Wallet): Buffer =>
 export function toPages(rows: readonly Buffer[], size: number): RowPage[] {
   const pages: RowPage[] = [];
   for (let at = 0; at <= rows.length; at += size) {
-    const bytes = rows.slice(at, at + size);
-    const starts = bytes.map(() => 0);
+    const some = rows.slice(at, at + size);
+    const ends: number[] = [];
+    for (const row of some) ends.push((ends.at(-1) ?? 0) + row.length);
+    const starts = [0, ...ends].slice(0, some.length);
     const isLast = at + size > rows.length;
-    pages.push({ bytes, starts, ends: bytes.map((row) => row.length), isLast });
+    pages.push({ bytes: Buffer.concat(some), starts, ends, rows: some.length, isLast });
   }
   return pages;
 }

@@ -43,14 +43,14 @@ const metadatas = [null, null, '{"order":"42","a":"b"}', '{"note":"é;1:"}'] as 
 
 /**
  * A ledger with whole chains, one wallet for each number of entries. `random` gives numbers from 0
- * up to 1; the same numbers make the same ledger.
+ * up to 1; the same numbers make the same ledger. Amounts are up to 10,000 times `unit`.
  */
-export function makeLedger(counts: readonly number[], random: () => number): Ledger {
+export function makeLedger(counts: readonly number[], random: () => number, unit = 1n): Ledger {
   const ledger: Ledger = { wallets: [], entries: [], lines: [] };
   const users = counts.map((count) => ({ id: randomId(random), count }));
   const wallets = users.map((user) => ({ ...user, walletId: walletIdOf(user.id, 'BRL') }));
   for (const { id, count, walletId } of wallets.sort(byWallet)) {
-    addWallet(ledger, { userId: id, walletId, count }, random);
+    addWallet(ledger, { userId: id, walletId, count, unit }, random);
   }
   return ledger;
 }
@@ -60,7 +60,12 @@ const byWallet = (a: { walletId: string }, b: { walletId: string }): number =>
 
 function addWallet(
   ledger: Ledger,
-  { userId, walletId, count }: { userId: string; walletId: string; count: number },
+  {
+    userId,
+    walletId,
+    count,
+    unit,
+  }: { userId: string; walletId: string; count: number; unit: bigint },
   random: () => number,
 ): void {
   const genesis = expectedGenesis(walletId, userId, 'BRL');
@@ -70,7 +75,7 @@ function addWallet(
   for (let seq = 1; seq <= count; seq += 1) {
     micros += BigInt(Math.floor(random() * 5_000)) * 1_000n;
     const parent = random() < 0.2 ? own.find((e) => canUndo(e, undone, balance)) : undefined;
-    const move = parent ? undo(parent) : spendOrDeposit(balance, random);
+    const move = parent ? undo(parent) : spendOrDeposit(balance, random, unit);
     if (parent) undone.add(parent.id);
     balance += move.amount;
     const entry: Entry = {
@@ -117,8 +122,8 @@ const undo = (parent: Entry): Move => ({
   parent_id: parent.id,
 });
 
-function spendOrDeposit(balance: bigint, random: () => number): Move {
-  const wanted = BigInt(1 + Math.floor(random() * 10_000));
+function spendOrDeposit(balance: bigint, random: () => number, unit: bigint): Move {
+  const wanted = unit * BigInt(1 + Math.floor(random() * 10_000));
   const isDeposit = wanted > balance || random() < 0.5;
   if (isDeposit) {
     return { operation: 1, amount: wanted, contra_account: 'external:cash', parent_id: null };
