@@ -9,7 +9,7 @@ import { walletOf, type Wallet } from '../support/ledger/wallet-model.ts';
 import type { Caller, Place } from './model.ts';
 
 /** A customer who is signed in, with the wallet of this run. */
-export type Customer = {
+type Customer = {
   readonly id: string;
   readonly email: string;
   readonly wallet: Wallet;
