@@ -97,6 +97,13 @@ export function toAsciiDomain(domain: string): string | undefined {
   }
 }
 
+/** An address for those who know it anyway, `a***@example.com`: they recognise it. */
+export function maskAddress(email: string): string {
+  const end = Math.max(0, email.lastIndexOf('@'));
+  const [first = ''] = Array.from(email.slice(0, end));
+  return `${first}***${email.slice(end)}`;
+}
+
 const maxEmailLength = 254;
 
 /** What is far too long is not looked at: the patterns take time. */

@@ -12,6 +12,7 @@ import {
   linkHash,
   parseMetadata,
   type ChainedFields,
+  type ChainedMore,
 } from './chain.ts';
 
 const userId = '6f1c3f3e-0000-4000-8000-000000000001';
@@ -30,6 +31,7 @@ const fields: ChainedFields = {
   actor: userId,
   description: 'Lunch; 2:ab',
   metadata: { order: '42', a: 'b' },
+  more: undefined,
   occurredAtMs: Date.UTC(2026, 10, 22, 12, 0, 0, 123),
 };
 
@@ -72,6 +74,7 @@ describe('fields of the hash', () => {
     actor: 'amqp',
     description: undefined,
     metadata: { order: '42', a: 'c' },
+    more: { heldMinor: 1n, heldAfterMinor: 0n, parentUsedMinor: 0n, groupId: undefined },
     occurredAtMs: fields.occurredAtMs + 1,
   };
 
@@ -130,6 +133,20 @@ it('text that is shifted between neighbouring fields changes the hash', () => {
   );
 });
 
+const fewMinor = fc.constantFrom(0n, 1n, -1n);
+const anyMore: fc.Arbitrary<ChainedMore> = fc.record({
+  heldMinor: fewMinor,
+  heldAfterMinor: fewMinor,
+  parentUsedMinor: fewMinor,
+  groupId: fc.constantFrom(undefined, walletId, userId),
+});
+const moreKeys = ['heldMinor', 'heldAfterMinor', 'parentUsedMinor', 'groupId'] as const;
+
+it('a plain transaction has the same hash as one in which all of `more` is 0 or absent', () => {
+  const zero = { heldMinor: 0n, heldAfterMinor: 0n, parentUsedMinor: 0n, groupId: undefined };
+  expect(hex(genesis, { more: zero })).toBe(hex(genesis));
+});
+
 it('different contents have different hashes, also with separators in any text', () => {
   const text = fc.string({
     unit: fc.constantFrom('a', '1', ':', ';', '-', '[', '"', ','),
@@ -142,6 +159,7 @@ it('different contents have different hashes, also with separators in any text',
     description: fc.option(text, { nil: undefined }),
     parentId: fc.option(text, { nil: undefined }),
     metadata: fc.dictionary(text, text, { maxKeys: 3 }),
+    more: fc.option(anyMore, { nil: undefined }),
   });
   const canonical = (c: Partial<ChainedFields>) =>
     JSON.stringify([
@@ -151,6 +169,7 @@ it('different contents have different hashes, also with separators in any text',
       c.description ?? null,
       c.parentId ?? null,
       Object.entries(c.metadata ?? {}).sort(([a], [b]) => (a < b ? -1 : 1)),
+      ...moreKeys.map((key) => String(c.more?.[key] ?? 0)),
     ]);
   fc.assert(
     fc.property(change, change, (one, other) => {

@@ -21,7 +21,43 @@ export type ChainedFields = {
   readonly description: string | undefined;
   readonly metadata: Readonly<Record<string, string>>;
   readonly occurredAtMs: number;
+  readonly more: ChainedMore | undefined;
 };
+
+/** What only some transactions have. Amounts are minor units, and 0 where there is none. */
+export type ChainedMore = {
+  /** Above 0 reserves money, below 0 releases it. */
+  readonly heldMinor: bigint;
+  readonly heldAfterMinor: bigint;
+  /** What of the parent was used up before. */
+  readonly parentUsedMinor: bigint;
+  readonly groupId: string | undefined;
+};
+
+/** The same of columns that are null where there is nothing; undefined where all are. */
+export function toChainedMore(columns: {
+  readonly held: bigint | null | undefined;
+  readonly heldAfter: bigint | null | undefined;
+  readonly parentUsed: bigint | null | undefined;
+  readonly groupId: string | null | undefined;
+}): ChainedMore | undefined {
+  const { held, heldAfter, parentUsed, groupId } = columns;
+  if (held == null && heldAfter == null && parentUsed == null && groupId == null) return undefined;
+  return {
+    heldMinor: held ?? 0n,
+    heldAfterMinor: heldAfter ?? 0n,
+    parentUsedMinor: parentUsed ?? 0n,
+    groupId: groupId ?? undefined,
+  };
+}
+
+/** Columns for the same: undefined where there is nothing. */
+export const toMoreColumns = (more: ChainedMore) => ({
+  held: more.heldMinor || undefined,
+  heldAfter: more.heldAfterMinor || undefined,
+  parentUsed: more.parentUsedMinor || undefined,
+  groupId: more.groupId,
+});
 
 /**
  * What the chain of a wallet starts from: SHA-256 (64 hex digits) over who the wallet belongs to.
@@ -57,7 +93,17 @@ export function linkHash(previous: string, content: string): string {
   return hash('sha256', link, 'hex');
 }
 
-const listFields = (fields: ChainedFields): readonly (string | undefined)[] => [
+/** Plain transactions end with their time, others with four more fields. */
+function listFields(fields: ChainedFields): readonly (string | undefined)[] {
+  const plain = listPlain(fields);
+  const { more } = fields;
+  if (!more) return plain;
+  const { held, heldAfter, parentUsed, groupId } = toMoreColumns(more);
+  const rest = [held?.toString(), heldAfter?.toString(), parentUsed?.toString(), groupId];
+  return rest.some((field) => field !== undefined) ? [...plain, ...rest] : plain;
+}
+
+const listPlain = (fields: ChainedFields): readonly (string | undefined)[] => [
   fields.id,
   fields.seq.toString(),
   fields.operation,

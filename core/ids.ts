@@ -7,7 +7,7 @@ import { canonicalText } from './text.ts';
 const walletNamespace = '0fce9ee4-c2ea-5886-b403-99d8567e324d';
 
 /** Who names a transaction: keys of one class can never meet those of another. */
-export type CallerClass = 'customer' | 'staff' | 'message';
+export type CallerClass = 'customer' | 'staff' | 'message' | 'system';
 
 const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 

@@ -20,6 +20,8 @@ it('of the reasons in docs/errors.md, only ledger refusals resolve an unknown ou
     'PARENT_ALREADY_UNDONE',
     'PARENT_NOT_FOUND',
     'PARENT_NOT_UNDOABLE',
+    'UNDO_EXCEEDS_PARENT',
+    'WALLET_CLOSED',
     'WALLET_FROZEN',
   ]);
 });

@@ -27,16 +27,37 @@ const resolvesByReason: Readonly<Record<Reason, boolean>> = {
   PARENT_NOT_FOUND: true,
   PARENT_NOT_UNDOABLE: true,
   AMOUNT_MISMATCH: true,
+  UNDO_EXCEEDS_PARENT: true,
   // By the ledger: on the state of the wallet.
   INSUFFICIENT_FUNDS: true,
   BALANCE_LIMIT_EXCEEDED: true,
   WALLET_FROZEN: true,
+  WALLET_CLOSED: true,
 
   // By the ledger, on the clock besides.
   WALLET_CLOCK_AHEAD: false,
+  // Any of the reasons of the payee's wallet, also its clock.
+  RECIPIENT_UNAVAILABLE: false,
   // By the ledger, on a wallet that contradicts itself, or is not to be had.
   WALLET_CORRUPT: false,
   WALLET_BUSY: false,
+  // Before the ledger is asked.
+  TRANSFER_TO_SELF: false,
+  RECIPIENT_NOT_FOUND: false,
+  // Of closing a wallet, which is no transaction.
+  WALLET_NOT_EMPTY: false,
+  // Of terms, which are no transaction.
+  TERMS_CHANGED: false,
+  // By the ledger, in the order of time: a hold that ended stays ended.
+  HOLD_NOT_FOUND: false,
+  HOLD_CLOSED: false,
+  HOLD_EXPIRED: false,
+  CAPTURE_EXCEEDS_HOLD: false,
+  HOLD_LIMIT_EXCEEDED: false,
+  LIMIT_EXCEEDED: false,
+  DEBIT_TOTAL_EXCEEDED: false,
+  GROUP_ABORTED: false,
+  IDEMPOTENCY_KEY_REQUIRED: false,
 
   // Before the ledger is asked. The ledger has a reason of this name too: same answer, no proof.
   INVALID_ARGUMENT: false,

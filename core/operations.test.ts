@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 import { Operation as WireOperation } from '../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import {
   canUndo,
+  isMessageOperation,
   isOperation,
   isUndo,
   operationOfCode,
@@ -23,6 +24,11 @@ it('the stored codes and the numbers of operations in messages never change', ()
     ['purchase', 3, 2],
     ['reversal', 4, 3],
     ['cancellation', 5, 4],
+    ['transfer', 6, undefined],
+    ['hold', 7, undefined],
+    ['capture', 8, undefined],
+    ['release', 9, undefined],
+    ['fee', 11, undefined],
   ]);
 });
 
@@ -40,10 +46,10 @@ it('each number of an operation leads to its name, and no other number does', ()
     const { code, wireNumber, messageNumber } = operationTable[name];
     expect(operationOfCode(code)).toBe(name);
     expect(operationOfWireNumber(wireNumber)).toBe(name);
-    expect(operationOfMessageNumber(messageNumber)).toBe(name);
+    if (messageNumber !== undefined) expect(operationOfMessageNumber(messageNumber)).toBe(name);
   }
   expect(() => operationOfCode(0)).toThrow('there is no operation 0');
-  expect([0, 6, -1, 1.5].map(operationOfWireNumber)).toEqual(Array(4).fill(undefined));
+  expect([0, 10, -1, 1.5].map(operationOfWireNumber)).toEqual(Array(4).fill(undefined));
   expect([-1, 5, 0.5, NaN].map(operationOfMessageNumber)).toEqual(Array(4).fill(undefined));
 });
 
@@ -53,10 +59,16 @@ it('inherited property names of objects are no operations', () => {
   ]);
 });
 
-it('a cancellation undoes a purchase, a reversal whatever is no undo itself', () => {
+it('a cancellation undoes what a merchant was paid, a reversal whatever moved money and is no undo', () => {
   const undone = (undo: 'reversal' | 'cancellation') =>
     operations.filter((parent) => canUndo(undo, parent));
-  expect(undone('cancellation')).toEqual(['purchase']);
-  expect(undone('reversal')).toEqual(['deposit', 'withdraw', 'purchase']);
+  expect(undone('cancellation')).toEqual(['purchase', 'capture']);
+  expect(undone('reversal')).toEqual([
+    ...['deposit', 'withdraw', 'purchase', 'transfer', 'capture', 'fee'],
+  ]);
   expect(operations.filter(isUndo)).toEqual(['reversal', 'cancellation']);
+});
+
+it('a message can be let ask for all but a fee, which is in a group only', () => {
+  expect(operations.filter((name) => !isMessageOperation(name))).toEqual(['fee']);
 });

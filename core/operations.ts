@@ -8,7 +8,19 @@ export const operationTable = {
   purchase: { code: 3, wireNumber: 3, messageNumber: 2 },
   reversal: { code: 4, wireNumber: 4, messageNumber: 3 },
   cancellation: { code: 5, wireNumber: 5, messageNumber: 4 },
-} as const;
+  transfer: { code: 6, wireNumber: 6, messageNumber: undefined },
+  hold: { code: 7, wireNumber: 7, messageNumber: undefined },
+  capture: { code: 8, wireNumber: 8, messageNumber: undefined },
+  release: { code: 9, wireNumber: 9, messageNumber: undefined },
+  fee: { code: 11, wireNumber: 11, messageNumber: undefined },
+} as const satisfies Readonly<Record<string, Numbers>>;
+
+/** A message may name those without a number by their names only. */
+type Numbers = {
+  readonly code: number;
+  readonly wireNumber: number;
+  readonly messageNumber: number | undefined;
+};
 
 export type Operation = keyof typeof operationTable;
 export type UndoOperation = 'reversal' | 'cancellation';
@@ -16,10 +28,34 @@ export type UndoOperation = 'reversal' | 'cancellation';
 /** The names of the operations. Their order means nothing. */
 export const operations = Object.keys(operationTable) as readonly Operation[];
 
-/** A reversal or cancellation returns the full amount of another transaction, its parent. */
+/** What messages may ask for where nothing else is set: the operations that have a number there. */
+export const numberedOperations = operations.filter(
+  (operation) => operationTable[operation].messageNumber !== undefined,
+);
+
+/** A reversal or cancellation returns the amount of another transaction, its parent, or a part. */
 export function isUndo(operation: Operation): operation is UndoOperation {
   return operation === 'reversal' || operation === 'cancellation';
 }
+
+/** What refers to another transaction: an undo to what it undoes, the others to a hold. */
+export const hasParent = (operation: Operation): boolean => isUndo(operation) || ofHold(operation);
+
+/** What uses up a hold. */
+export const ofHold = (operation: Operation): operation is 'capture' | 'release' =>
+  operation === 'capture' || operation === 'release';
+
+/** What customers may be let do by themselves; all else is for staff, API keys and messages. */
+export const selfServiceOperations: readonly Operation[] = [...numberedOperations, 'transfer'];
+
+export const isSelfService = (text: string): boolean =>
+  selfServiceOperations.some((operation) => operation === text);
+
+/** What messages may be let ask for: a fee is only in a group, which a message cannot be. */
+export const messageOperations = operations.filter((operation) => operation !== 'fee');
+
+export const isMessageOperation = (text: string): boolean =>
+  messageOperations.some((operation) => operation === text);
 
 export function isOperation(text: string): text is Operation {
   return Object.hasOwn(operationTable, text);
@@ -32,7 +68,7 @@ for (const operation of operations) {
   const { code, wireNumber, messageNumber } = operationTable[operation];
   byCode.set(code, operation);
   byWireNumber.set(wireNumber, operation);
-  byMessageNumber.set(messageNumber, operation);
+  if (messageNumber !== undefined) byMessageNumber.set(messageNumber, operation);
 }
 
 /** The operation with this code in a database. Throws for an unknown code. */
@@ -52,4 +88,6 @@ export const operationOfMessageNumber = (messageNumber: number): Operation | und
 
 /** Whether a reversal or cancellation can undo a transaction of the other operation. */
 export const canUndo = (undo: Operation, parent: Operation): boolean =>
-  undo === 'cancellation' ? parent === 'purchase' : !isUndo(parent);
+  undo === 'cancellation'
+    ? parent === 'purchase' || parent === 'capture'
+    : !isUndo(parent) && parent !== 'hold' && parent !== 'release';

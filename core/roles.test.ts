@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 
 import { Role as WireRole } from '../protos/gen/digitalwallet/auth/v1/auth.ts';
-import { isRole, roleOfWireNumber, roles, roleTable } from './roles.ts';
+import { isRole, roleOfWireNumber, roles, roleTable, withArticle } from './roles.ts';
 
 it('the wire numbers of roles are those of the enum in auth.proto', () => {
   const enumOf = (name: string): unknown => WireRole[name.toUpperCase() as keyof typeof WireRole];
@@ -20,4 +20,8 @@ it('inherited property names of objects are no roles', () => {
   expect(['admin', 'constructor', '', undefined, 1].map(isRole)).toEqual([
     ...[true, false, false, false, false],
   ]);
+});
+
+it('a role has the article of its first letter', () => {
+  expect(roles.map(withArticle)).toEqual(['a customer', 'an operator', 'an admin']);
 });

@@ -14,6 +14,10 @@ export const roles = Object.keys(roleTable) as readonly Role[];
 export const isRole = (value: unknown): value is Role =>
   typeof value === 'string' && Object.hasOwn(roleTable, value);
 
+/** A role as a text names one who has it: `a customer`, `an operator`. */
+export const withArticle = (role: string): string =>
+  `${/^[aeiou]/.test(role) ? 'an' : 'a'} ${role}`;
+
 /** The role with this number on the wire; undefined for UNSPECIFIED and unknown numbers. */
 export const roleOfWireNumber = (wireNumber: number): Role | undefined =>
   roles.find((role) => roleTable[role].wireNumber === wireNumber);

@@ -2,24 +2,28 @@ import { hash } from 'node:crypto';
 
 import { copyBytes, equalBytes, writeHex } from '../bytes.ts';
 import { genesisHash, linkBytes } from '../chain.ts';
-import { isUndo, operationOfCode } from '../operations.ts';
 import { hashBytes } from '../statement-format/chained-fields.ts';
 import { hasDigest } from '../statement-format/rows.ts';
+import { checkOperation } from './operation-rules.ts';
 import {
   createEntryReader,
-  isOwnersLine,
   listDifferences,
   none,
   readAmount,
   readBalance,
+  readDebit,
+  readDebited,
   readLine,
   readSeq,
   readUuid,
+  toTimeMs,
   type EntryRow,
   type LineRow,
-  type WalletRow,
 } from './rows.ts';
-import { balanceOf, forget, newState, reset, toLast, type State } from './state.ts';
+import { isOwnersLine, type WalletRow } from './read-wallet.ts';
+import { checkFloor, checkHeld } from './reserved.ts';
+import { forget, newState, reset, toLast, type State } from './state.ts';
+import { addToSum, minorOf } from './sums.ts';
 import type { CheckListener, LedgerFinding } from './types.ts';
 import { checkWalletRow, findOwnerProblem } from './wallet-row.ts';
 
@@ -102,10 +106,22 @@ function finish(check: Check): void {
   if (wallet) {
     const last = toLast(state);
     checkWalletRow(wallet, ownerProblem, last, (...found) => report(check, ...found));
+    askOpenHolds(check, wallet);
   } else if (entries > 0) {
     report(check, state.seq, 'no_wallet', `${entries} entries have no wallet`);
   }
   reset(state);
+}
+
+/** Has the first open hold looked up where something is reserved. */
+function askOpenHolds({ state, listener }: Check, wallet: WalletRow): void {
+  if (wallet.heldMinor === 0n && minorOf(state.held) === 0n) return;
+  const { nextExpiryMicros: next } = wallet;
+  listener.onOpenHolds?.({
+    ...{ walletId: state.id, seq: BigInt(state.seq) },
+    nextExpiryMs: next === undefined ? undefined : toTimeMs(next),
+    lastOtherMs: toTimeMs(state.otherMicros),
+  });
 }
 
 function checkEntry(check: Check, hasLine: boolean): void {
@@ -122,9 +138,9 @@ function checkEntry(check: Check, hasLine: boolean): void {
     const names = [...differences, ...faults].join(', ');
     report(check, row.seq, 'line_altered', `the line differs from the entry in ${names}`);
   }
-  checkBalance(check, verdict === 'line');
+  checkSums(check, verdict === 'line');
+  checkOperation(state, row, check.listener);
   checkTime(check, verdict !== undefined);
-  checkParent(check);
   if (verdict !== undefined) state.computed = '';
   // Where entry and line have two contents, the next entry shows which is the right one.
   state.isBad = verdict === undefined || differences.includes('hash');
@@ -169,22 +185,44 @@ function checkHash({ row, line, state }: Check, hasLine: boolean): 'own' | 'line
   return undefined;
 }
 
-function checkBalance(check: Check, isVouchedFor: boolean): void {
+function checkSums(check: Check, isVouchedFor: boolean): void {
   const { row, state } = check;
-  // Exact: each of them is below 10^15, or NaN.
-  const isNext = state.balance + row.amount === row.balance;
-  const before = isNext ? undefined : balanceOf(state);
-  const { expectedMinor } = state;
-  state.expectedMinor = undefined;
-  state.balance = row.balance;
-  state.balanceMinor = Number.isNaN(row.balance) ? readBalance(row) : undefined;
-  if (before === undefined || isVouchedFor) return;
-  const [amountMinor, found] = [readAmount(row), readBalance(row)];
-  const expected = before + amountMinor;
-  if (found === expected) return;
-  if (expectedMinor !== undefined && found === expectedMinor + amountMinor) return;
-  state.expectedMinor = expected;
-  report(check, row.seq, 'balance', `the balance is ${found}, by the amounts it is ${expected}`);
+  const { balance, debited, held } = state;
+  const { amount } = row;
+  const balanceWas = addToSum(
+    balance,
+    row,
+    amount,
+    row.balance,
+    readAmount,
+    readBalance,
+    isVouchedFor,
+  );
+  if (balanceWas !== undefined) {
+    const detail = `the balance is ${readBalance(row)}, by the amounts it is ${balanceWas}`;
+    report(check, row.seq, 'balance', detail);
+  }
+  // NaN stays NaN.
+  const debit = amount > 0 ? 0 : -amount;
+  const debitedWas = addToSum(
+    debited,
+    row,
+    debit,
+    row.debited,
+    readDebit,
+    readDebited,
+    isVouchedFor,
+  );
+  if (debitedWas !== undefined) {
+    const detail = `the sum of debits is ${readDebited(row)}, by the amounts it is ${debitedWas}`;
+    report(check, row.seq, 'debited', detail);
+  }
+  const isPlain = !row.hasMore && held.exact === 0 && row.balance >= 0;
+  if (isPlain && balanceWas === undefined) return;
+  const reportHere = (kind: LedgerFinding['kind'], detail: string): void =>
+    report(check, row.seq, kind, detail);
+  checkHeld(row, state, isVouchedFor, reportHere);
+  checkFloor(row, state, balanceWas, reportHere);
 }
 
 function checkTime(check: Check, isGood: boolean): void {
@@ -192,28 +230,10 @@ function checkTime(check: Check, isGood: boolean): void {
   const { micros, seq } = row;
   if (micros < state.micros) report(check, seq, 'time', 'it is earlier than the entry before');
   else if (micros % 1_000 !== 0) report(check, seq, 'time', 'it is no whole millisecond');
-  else if (isGood) state.micros = micros;
-}
-
-function checkParent(check: Check): void {
-  const { row, state, listener } = check;
-  const operation = operationOfCode(row.operation);
-  const { parentAt, seq } = row;
-  if (isUndo(operation)) {
-    if (parentAt < 0) report(check, seq, 'parent', `a ${operation} has no parent`);
-    else {
-      listener.onUndo({
-        ...{ walletId: state.id, seq: BigInt(seq), operation: row.operation },
-        amountMinor: readAmount(row),
-        parentId: readUuid(row.bytes, parentAt),
-      });
-    }
-    return;
+  else if (isGood) {
+    state.micros = micros;
+    if (!row.isOfSystem) state.otherMicros = micros;
   }
-  if (parentAt >= 0) report(check, seq, 'parent', `a ${operation} has a parent`);
-  const amount = Number.isNaN(row.amount) ? readAmount(row) : row.amount;
-  const isRight = operation === 'deposit' ? amount > 0 : amount < 0;
-  if (!isRight) report(check, seq, 'amount', `a ${operation} has the amount ${amount}`);
 }
 
 /** Whether `listLineFaults` finds any. */

@@ -1,5 +1,6 @@
 import { createLedgerCheck, type RawRow } from './check.ts';
-import { compareIds, idOffset, readSeq, readUuid, readWallet } from './rows.ts';
+import { readWallet } from './read-wallet.ts';
+import { compareIds, idOffset, readSeq, readUuid } from './rows.ts';
 import type { CheckListener, RowPage } from './types.ts';
 
 const noPage: RowPage = {

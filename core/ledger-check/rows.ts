@@ -1,4 +1,4 @@
-import { createScratch, equalBytes, toUuid } from '../bytes.ts';
+import { createScratch, toUuid } from '../bytes.ts';
 import { canonicalMetadata, chainVersion, parseMetadata } from '../chain.ts';
 import { operations, operationTable } from '../operations.ts';
 import * as fields from '../statement-format/chained-fields.ts';
@@ -7,20 +7,20 @@ import { failRow, hashBytes, readInt32, readInt64 } from '../statement-format/ch
 /** What entries and lines have in common, in one order: equal rows have equal bytes. */
 const sharedNames = [
   ...['transaction_id', 'operation', 'amount', 'balance_after', 'contra_account', 'parent_id'],
-  ...['source', 'actor', 'description', 'metadata', 'occurred_at', 'hash'],
+  ...['source', 'actor', 'description', 'metadata', 'occurred_at'],
+  ...['held', 'held_after', 'parent_used', 'group_id', 'hash'],
 ] as const;
 
 /** The order of columns in which rows are read. `source` of an entry is given by its name. */
-export const entryColumns = ['wallet_id', 'seq', ...sharedNames] as const;
+export const entryColumns = [
+  ...['wallet_id', 'seq', ...sharedNames, 'parent_amount', 'debited_after'],
+] as const;
 export const lineColumns = [
   ...['wallet_id', 'seq', 'previous_hash', 'user_id', 'currency'],
   ...sharedNames,
 ] as const;
-export const walletColumns = [
-  ...['id', 'user_id', 'currency', 'exponent', 'balance', 'seq', 'last_at', 'last_hash'],
-] as const;
 
-const uuidBytes = 16;
+export const uuidBytes = 16;
 /** Of every row: behind the number of fields and a length. */
 export const idOffset = 6;
 /** Of an entry and a line. */
@@ -53,18 +53,35 @@ export function compareIds(a: Buffer, aAt: number, b: Buffer, bAt: number): numb
 
 export type EntryRow = {
   bytes: Buffer;
-  /** Where the part begins that a line has, too; it ends with the row. */
+  /** Where the part begins and ends that a line has, too; it begins with the id. */
   sharedAt: number;
-  end: number;
+  sharedEnd: number;
   seq: number;
   operation: number;
   /** In minor units; NaN where that is not exact in a number: `readAmount`, `readBalance`. */
   amount: number;
   balance: number;
+  /** The same of all debits so far: `readDebited`. */
+  debited: number;
   amountAt: number;
   balanceAt: number;
+  debitedAt: number;
+  contraAt: number;
+  contraEnd: number;
   /** 16 bytes; -1 without one. */
   parentAt: number;
+  /** One of the next four has a value. */
+  hasMore: boolean;
+  /** 0 where the columns are NULL. */
+  heldMinor: bigint;
+  heldAfterMinor: bigint;
+  parentUsedMinor: bigint;
+  parentAmountMinor: bigint;
+  /** `walletd` itself entered it. */
+  isOfSystem: boolean;
+  /** -1 without any. */
+  metadataAt: number;
+  metadataEnd: number;
   /** Since 2000, as Postgres counts. */
   micros: number;
   /** -1 if it has not 32 bytes. */
@@ -81,8 +98,12 @@ export function createEntryReader() {
   const scratch = createScratch(scratchBytes);
   const nothing = Buffer.alloc(0);
   const row: EntryRow = {
-    ...{ bytes: nothing, sharedAt: 0, end: 0, seq: 0, operation: 0, micros: 0, content: nothing },
-    ...{ amount: 0, balance: 0, amountAt: 0, balanceAt: 0, parentAt: -1, hashAt: -1 },
+    ...{ bytes: nothing, sharedAt: 0, sharedEnd: 0, seq: 0, operation: 0, micros: 0 },
+    ...{ amount: 0, balance: 0, debited: 0, amountAt: 0, balanceAt: 0, debitedAt: 0 },
+    ...{ contraAt: 0, contraEnd: 0, parentAt: -1, hashAt: -1, hasMore: false },
+    ...{ isOfSystem: false, metadataAt: -1, metadataEnd: -1 },
+    ...{ heldMinor: 0n, heldAfterMinor: 0n, parentUsedMinor: 0n, parentAmountMinor: 0n },
+    content: nothing,
   };
   const cursor: fields.Cursor = {
     ...{ bytes: nothing, from: 0, end: 0, into: nothing, at: 0, valueAt: 0, valueEnd: 0 },
@@ -97,10 +118,13 @@ export function createEntryReader() {
     cursor.at = 1;
     row.bytes = bytes;
     row.sharedAt = cursor.from;
-    row.end = end;
     fields.writeUuid(cursor);
     readNumbers(cursor, row, start);
     readRest(cursor, row);
+    row.sharedEnd = cursor.from;
+    row.parentAmountMinor = fields.readLongOrNone(cursor);
+    row.debitedAt = cursor.from + 4;
+    row.debited = fields.readLong(cursor);
     if (cursor.from !== end) failRow();
     row.content = scratch.upTo(cursor.into, cursor.at);
   };
@@ -125,19 +149,73 @@ function readNumbers(cursor: fields.Cursor, row: EntryRow, start: number): void 
 export const readAmount = ({ bytes, amountAt }: EntryRow): bigint => bytes.readBigInt64BE(amountAt);
 export const readBalance = ({ bytes, balanceAt }: EntryRow): bigint =>
   bytes.readBigInt64BE(balanceAt);
+export const readDebited = ({ bytes, debitedAt }: EntryRow): bigint =>
+  bytes.readBigInt64BE(debitedAt);
+export function readDebit(row: EntryRow): bigint {
+  const amountMinor = readAmount(row);
+  return amountMinor < 0n ? -amountMinor : 0n;
+}
+export const readHeld = ({ heldMinor }: EntryRow): bigint => heldMinor;
+export const readHeldAfter = ({ heldAfterMinor }: EntryRow): bigint => heldAfterMinor;
 
 function readRest(cursor: fields.Cursor, row: EntryRow): void {
+  row.contraAt = cursor.from + 4;
   fields.writeText(cursor);
+  row.contraEnd = cursor.from;
   const parentAt = cursor.from + 4;
   fields.writeUuid(cursor);
   row.parentAt = cursor.from > parentAt ? parentAt : -1;
+  const sourceAt = cursor.from + 4;
   fields.writeTextOrEmpty(cursor);
+  row.isOfSystem = isText(cursor.bytes, sourceAt, cursor.from, 'system');
   fields.writeTextOrEmpty(cursor);
   fields.writeText(cursor);
+  row.metadataAt = cursor.from + 4;
   fields.writeMetadata(cursor);
+  row.metadataEnd = cursor.from;
+  if (row.metadataEnd === row.metadataAt) row.metadataAt = -1;
   fields.writeTime(cursor);
   row.micros = readInt64(cursor.bytes, cursor.from - 8);
+  const { from } = cursor;
+  fields.writeMore(cursor);
+  readMore(cursor, from, row);
   row.hashAt = fields.skipHash(cursor);
+}
+
+function isText(bytes: Buffer, start: number, end: number, text: string): boolean {
+  if (end - start !== text.length) return false;
+  for (let i = 0; i < text.length; i += 1) {
+    if (bytes[start + i] !== text.charCodeAt(i)) return false;
+  }
+  return true;
+}
+
+/** Milliseconds since 1970 of a time as Postgres counts. */
+export const toTimeMs = (micros: number): number => micros / 1_000 + fields.epochMs;
+
+/** The metadata of an entry as they are stored; empty without any. */
+export function readMetadata(row: EntryRow): Readonly<Record<string, unknown>> {
+  const { bytes, metadataAt, metadataEnd } = row;
+  if (metadataAt < 0) return {};
+  const found: unknown = parseMetadata(bytes.toString('utf8', metadataAt, metadataEnd));
+  return typeof found === 'object' && found !== null ? { ...found } : {};
+}
+
+export const readId = ({ bytes, sharedAt }: EntryRow): string => readUuid(bytes, sharedAt + 4);
+
+const nullBytes = 4;
+
+/** The amounts of the four columns that are NULL in most rows; they begin at `from`. */
+function readMore(cursor: fields.Cursor, from: number, row: EntryRow): void {
+  row.heldMinor = row.heldAfterMinor = row.parentUsedMinor = 0n;
+  const next = cursor.from;
+  row.hasMore = next - from > 4 * nullBytes;
+  if (!row.hasMore) return;
+  cursor.from = from;
+  row.heldMinor = fields.readLongOrNone(cursor);
+  row.heldAfterMinor = fields.readLongOrNone(cursor);
+  row.parentUsedMinor = fields.readLongOrNone(cursor);
+  cursor.from = next;
 }
 
 export type LineRow = {
@@ -172,7 +250,7 @@ export const none: readonly string[] = [];
 
 /** The names of the shared columns in which an entry and a line differ. */
 export function listDifferences(entry: EntryRow, line: LineRow): readonly string[] {
-  const { bytes: a, sharedAt: aStart, end: aEnd } = entry;
+  const { bytes: a, sharedAt: aStart, sharedEnd: aEnd } = entry;
   const { bytes: b, sharedAt: bStart, end: bEnd } = line;
   if (a.compare(b, bStart, bEnd, aStart, aEnd) === 0) return none;
   let aAt = aStart;
@@ -195,56 +273,4 @@ export function listDifferences(entry: EntryRow, line: LineRow): readonly string
 function textOf(bytes: Buffer, at: number, next: number): string | undefined {
   if (next === at + 4) return undefined;
   return canonicalMetadata(parseMetadata(bytes.toString('utf8', at + 4, next)));
-}
-
-export type WalletRow = {
-  /** Its owner's id, and behind it its currency. */
-  readonly ownerBytes: Buffer;
-  readonly id: string;
-  readonly userId: string;
-  readonly currency: string;
-  readonly exponent: number;
-  readonly balanceMinor: bigint;
-  readonly seq: number;
-  readonly lastMicros: number;
-  /** A character for each byte. */
-  readonly lastHash: string;
-};
-
-/** A row of `walletColumns`. */
-export function readWallet(bytes: Buffer, start: number): WalletRow {
-  if (fields.readInt16(bytes, start) !== walletColumns.length) failRow();
-  const userAt = start + idOffset + uuidBytes + 4;
-  const currencyAt = userAt + uuidBytes + 4;
-  const currencyEnd = currencyAt + readInt32(bytes, currencyAt - 4);
-  const exponentAt = currencyEnd + 4;
-  const balanceAt = exponentAt + 2 + 4;
-  const seqAt = balanceAt + 8 + 4;
-  const timeAt = seqAt + 8 + 4;
-  const hashAt = timeAt + 8 + 4;
-  return {
-    ownerBytes: Buffer.concat([
-      bytes.subarray(userAt, userAt + uuidBytes),
-      bytes.subarray(currencyAt, currencyEnd),
-    ]),
-    id: readUuid(bytes, start + idOffset),
-    userId: readUuid(bytes, userAt),
-    currency: bytes.toString('utf8', currencyAt, currencyEnd),
-    exponent: fields.readInt16(bytes, exponentAt),
-    balanceMinor: bytes.readBigInt64BE(balanceAt),
-    seq: readInt64(bytes, seqAt),
-    lastMicros: readInt64(bytes, timeAt),
-    lastHash: bytes.toString('latin1', hashAt, hashAt + readInt32(bytes, hashAt - 4)),
-  };
-}
-
-/** Whether a line has the owner and the currency of a wallet. */
-export function isOwnersLine(line: LineRow, { ownerBytes }: WalletRow): boolean {
-  const { bytes, userAt, currencyAt, currencyEnd } = line;
-  const length = currencyEnd - currencyAt;
-  return (
-    length === ownerBytes.length - uuidBytes &&
-    equalBytes(bytes, userAt, ownerBytes, 0, uuidBytes) &&
-    equalBytes(bytes, currencyAt, ownerBytes, uuidBytes, length)
-  );
 }

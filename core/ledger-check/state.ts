@@ -1,5 +1,6 @@
 import { hashBytes } from '../statement-format/chained-fields.ts';
-import type { WalletRow } from './rows.ts';
+import type { WalletRow } from './read-wallet.ts';
+import { forgetSum, newSum, resetSum, type RunningSum } from './sums.ts';
 import type { LastEntry } from './wallet-row.ts';
 
 /** What is known of a wallet up to the entry that was looked at last. One object for all wallets. */
@@ -19,12 +20,16 @@ export type State = {
   computed: string;
   /** The entry before is not what it was. */
   isBad: boolean;
-  /** Its balance; NaN where `balanceMinor` has it, or it is unknown. */
-  balance: number;
-  balanceMinor: bigint | undefined;
-  /** What the balance of the entry before should be, where it has another. */
-  expectedMinor: bigint | undefined;
+  readonly balance: RunningSum;
+  /** Of all debits. */
+  readonly debited: RunningSum;
+  /** What is reserved. */
+  readonly held: RunningSum;
+  /** The lowest balance so far; 0 if none was below it. */
+  lowestMinor: bigint;
   micros: number;
+  /** The time of the last entry that is no release of an expired hold. */
+  otherMicros: number;
 };
 
 export const newState = (): State => ({
@@ -37,10 +42,12 @@ export const newState = (): State => ({
   hasPrevious: false,
   computed: '',
   isBad: false,
-  balance: 0,
-  balanceMinor: undefined,
-  expectedMinor: undefined,
+  balance: newSum(),
+  debited: newSum(),
+  held: newSum(),
+  lowestMinor: 0n,
   micros: -Infinity,
+  otherMicros: -Infinity,
 });
 
 /** An object of its own for each wallet would be most of what the pass allocates. */
@@ -53,29 +60,31 @@ export function reset(state: State): void {
   state.hasPrevious = false;
   state.computed = '';
   state.isBad = false;
-  state.balance = 0;
-  state.balanceMinor = undefined;
-  state.expectedMinor = undefined;
+  resetSum(state.balance);
+  resetSum(state.debited);
+  resetSum(state.held);
+  state.lowestMinor = 0n;
   state.micros = -Infinity;
+  state.otherMicros = -Infinity;
 }
 
 /** The next entry has nothing to be held against. */
 export function forget(state: State): void {
   state.hasPrevious = false;
-  state.balance = NaN;
-  state.balanceMinor = undefined;
+  forgetSum(state.balance);
+  forgetSum(state.debited);
+  forgetSum(state.held);
 }
-
-/** The balance of the entry before; undefined if it is unknown. */
-export const balanceOf = ({ balance, balanceMinor }: State): bigint | undefined =>
-  Number.isNaN(balance) ? balanceMinor : BigInt(balance);
 
 export const toLast = (state: State): LastEntry => ({
   seq: state.seq,
   isBad: state.isBad,
   computed: state.computed,
   hash: state.hasPrevious ? state.previous.toString('latin1') : undefined,
-  balanceMinor: balanceOf(state),
-  expectedMinor: state.expectedMinor,
+  balance: state.balance,
+  debited: state.debited,
+  held: state.held,
+  lowestMinor: state.lowestMinor,
+  isWhole: state.entries === state.seq,
   micros: state.micros,
 });

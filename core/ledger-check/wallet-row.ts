@@ -1,7 +1,8 @@
 import { genesisHash } from '../chain.ts';
 import { findExponent } from '../currencies.ts';
 import { walletIdOf } from '../ids.ts';
-import type { WalletRow } from './rows.ts';
+import type { WalletRow } from './read-wallet.ts';
+import { isSum, minorOf, type RunningSum } from './sums.ts';
 import type { LedgerFinding } from './types.ts';
 
 /** The last entry of a wallet, as it is and (where that differs) as it should be. */
@@ -12,8 +13,12 @@ export type LastEntry = {
   /** A character for each byte. */
   readonly hash: string | undefined;
   readonly computed: string;
-  readonly balanceMinor: bigint | undefined;
-  readonly expectedMinor: bigint | undefined;
+  readonly balance: RunningSum;
+  readonly debited: RunningSum;
+  readonly held: RunningSum;
+  readonly lowestMinor: bigint;
+  /** No entry before it is missing. */
+  readonly isWhole: boolean;
   readonly micros: number;
 };
 
@@ -50,6 +55,8 @@ export function checkWalletRow(
 
 const isUnused = (wallet: WalletRow, ownerProblem: string | undefined): boolean =>
   wallet.balanceMinor === 0n &&
+  wallet.debitedMinor === 0n &&
+  wallet.heldMinor === 0n &&
   (ownerProblem !== undefined || wallet.lastHash === genesisOf(wallet));
 
 const genesisOf = ({ id, userId, currency }: WalletRow): string =>
@@ -62,11 +69,24 @@ const isCut = (wallet: WalletRow, last: LastEntry): boolean =>
 function listDifferences(wallet: WalletRow, last: LastEntry): string[] {
   const found: string[] = [];
   if (wallet.seq !== last.seq) found.push(`it has entry ${wallet.seq} as the last`);
-  const { balanceMinor, isBad } = last;
-  const isBalance =
-    wallet.balanceMinor === balanceMinor || wallet.balanceMinor === last.expectedMinor;
-  if (!isBalance)
-    found.push(`it has the balance ${wallet.balanceMinor}, its entries ${balanceMinor}`);
+  const { balance, debited, held, isBad } = last;
+  const compare = (sum: RunningSum, minor: bigint, name: string): void => {
+    if (!isSum(sum, minor)) found.push(`it has ${name} ${minor}, its entries ${minorOf(sum)}`);
+  };
+  compare(balance, wallet.balanceMinor, 'the balance');
+  compare(debited, wallet.debitedMinor, 'the sum of debits');
+  compare(held, wallet.heldMinor, 'the reserved amount');
+  const { floorMinor, overdraftMinor, balanceMinor, heldMinor } = wallet;
+  // With terms there may have been an overdraft, which was not used.
+  if (floorMinor < last.lowestMinor && last.isWhole && wallet.termsNo === 0) {
+    found.push(`it has the floor ${floorMinor}, and no balance below ${last.lowestMinor}`);
+  }
+  if (floorMinor > -overdraftMinor) {
+    found.push(`it has the floor ${floorMinor}, and an overdraft limit of ${overdraftMinor}`);
+  }
+  if (wallet.status === 'closed' && (balanceMinor !== 0n || heldMinor !== 0n)) {
+    found.push(`it is closed with the balance ${balanceMinor}, and ${heldMinor} reserved`);
+  }
   // An entry that was changed is reported, and the row may be what it was.
   const isHash = wallet.lastHash === last.hash || wallet.lastHash === last.computed;
   if (!isHash && !isBad) found.push('it has another hash');

@@ -11,7 +11,7 @@ export const hashBytes = 32;
 const exactBelow = 10 ** 15;
 const twoTo32 = 2 ** 32;
 /** Of the year 2000, from which Postgres counts. */
-const epochMs = 946_684_800_000;
+export const epochMs = 946_684_800_000;
 
 /**
  * Fields of a row in the binary format of COPY, and the bytes that are hashed of them. Each of the
@@ -134,6 +134,60 @@ export function writeLong(cursor: Cursor): number {
   const digits = Buffer.from(cursor.bytes.readBigInt64BE(start).toString());
   writeBytes(cursor, digits, 0, digits.length);
   return NaN;
+}
+
+/** An int8, or that it is absent; answers whether there is one. */
+function writeLongIfAny(cursor: Cursor): boolean {
+  if (readInt32(cursor.bytes, cursor.from) >= 0) {
+    writeLong(cursor);
+    return true;
+  }
+  cursor.from += 4;
+  writeAbsent(cursor);
+  return false;
+}
+
+/** An int8 that is not hashed; NaN where it is not exact in a number. */
+export function readLong(cursor: Cursor): number {
+  const value = readInt64(cursor.bytes, readFixed(cursor, 8));
+  return -exactBelow < value && value < exactBelow ? value : NaN;
+}
+
+/** An int8, 0 where it is absent; not one of what is hashed. */
+export function readLongOrNone(cursor: Cursor): bigint {
+  const length = readLength(cursor);
+  if (length < 0) return 0n;
+  if (length !== 8) failRow();
+  cursor.from += 8;
+  return cursor.bytes.readBigInt64BE(cursor.from - 8);
+}
+
+/** Where two of the fields lie, -1 where they are absent. */
+type HeldPlaces = {
+  heldAt: number;
+  heldEnd: number;
+  heldAfterAt: number;
+  heldAfterEnd: number;
+};
+
+/** held, held_after, parent_used and group_id, in this order: nothing where all are absent. */
+export function writeMore(cursor: Cursor, places?: HeldPlaces): void {
+  const { at } = cursor;
+  let hasSome = writeLongIfAny(cursor);
+  if (places) {
+    places.heldAt = hasSome ? cursor.valueAt : -1;
+    places.heldEnd = cursor.valueEnd;
+  }
+  const hasAfter = writeLongIfAny(cursor);
+  if (places) {
+    places.heldAfterAt = hasAfter ? cursor.valueAt : -1;
+    places.heldAfterEnd = cursor.valueEnd;
+  }
+  if (hasAfter) hasSome = true;
+  if (writeLongIfAny(cursor)) hasSome = true;
+  if (readInt32(cursor.bytes, cursor.from) >= 0) hasSome = true;
+  writeUuid(cursor);
+  if (!hasSome) cursor.at = at;
 }
 
 /** An int2 by the name that it stands for; answers the number. Throws where it has no name. */

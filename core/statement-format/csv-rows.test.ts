@@ -1,7 +1,11 @@
 import { describe, expect, it } from 'vitest';
 
 import { toCopyRow } from '../../tests/support/ledger/copy-row.ts';
-import { headOf, makeLines } from '../../tests/support/ledger/statement-model.ts';
+import {
+  headOf,
+  makeLines,
+  makeOverdrawnLines,
+} from '../../tests/support/ledger/statement-model.ts';
 import { operations } from '../operations.ts';
 import {
   createRowReader,
@@ -40,13 +44,18 @@ const edges: readonly StatementFileLine[] = [
     '\\N',
     'tab\there',
   ].map((contraAccount) => ({ ...line, contraAccount })),
+  ...['user:1b6f3f0e-6f0c-4f0e-9a51-5b1b5c1f7a11', 'external:itau'].map((contraAccount) => ({
+    ...line,
+    contraAccount,
+  })),
   ...operations.map((operation) => ({ ...line, operation })),
   ...['0001-01-02T00:00:00Z', '1899-12-31T23:59:59.999Z', '1969-12-31T23:59:59.999Z']
     .concat(['1970-01-01T00:00:00Z', '2018-11-04T02:59:59.999Z', '2018-11-04T03:00:00Z'])
     .concat(['2019-02-17T01:59:59.999Z', '2019-02-17T02:00:00Z', '9999-12-30T23:59:59.999Z'])
     .map((time) => ({ ...line, occurredAtMs: Date.parse(time) })),
 ];
-const lines = [...makeLines(7, 2_000, Date.parse('2025-10-01T00:00:00Z')), ...edges];
+const startMs = Date.parse('2025-10-01T00:00:00Z');
+const lines = [...makeLines(7, 2_000, startMs), ...makeOverdrawnLines(8, 500, startMs), ...edges];
 
 function readRow(read: ReturnType<typeof createRowReader>['read'], one: StatementFileLine): void {
   const bytes = toCopyRow(one);

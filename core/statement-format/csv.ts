@@ -5,11 +5,13 @@ import { absoluteMinor, formatMinor } from '../money.ts';
 import { operations, type Operation } from '../operations.ts';
 import { createZoneClock, createZonedFormatter, formatOffset } from '../time/zone-clock.ts';
 import { createCsvRowWriter, csvRoomOf } from './csv-rows.ts';
-import { type ExportLocale, type StatementHead, type StatementWriter } from './types.ts';
+import type { ExportLocale, StatementFileLine, StatementHead, StatementWriter } from './types.ts';
 
 type Manner = {
   readonly separator: CsvSeparator;
   readonly headers: readonly string[];
+  /** Of the last two columns, where the lines of holds and what is reserved are shown. */
+  readonly heldHeaders: readonly string[];
   /** How instants are written, on a zone's clock. */
   readonly timeIn: (timezone: string) => (instantMs: number) => string;
   readonly hasMilliseconds: boolean;
@@ -37,6 +39,7 @@ const manners: Readonly<Record<ExportLocale, Manner>> = {
       'balance',
       'currency',
     ],
+    heldHeaders: ['held', 'held_balance'],
     timeIn: createZonedFormatter,
     hasMilliseconds: true,
     decimalPoint: '.',
@@ -56,6 +59,7 @@ const manners: Readonly<Record<ExportLocale, Manner>> = {
       'moeda',
       'fuso_horário',
     ],
+    heldHeaders: ['reservado', 'saldo_reservado'],
     timeIn: createBrazilianFormatter,
     hasMilliseconds: false,
     decimalPoint: ',',
@@ -65,6 +69,11 @@ const manners: Readonly<Record<ExportLocale, Manner>> = {
       purchase: 'compra',
       reversal: 'estorno',
       cancellation: 'cancelamento',
+      transfer: 'transferência',
+      hold: 'reserva',
+      capture: 'captura',
+      release: 'liberação',
+      fee: 'tarifa',
     },
     hasOffset: true,
   },
@@ -72,14 +81,18 @@ const manners: Readonly<Record<ExportLocale, Manner>> = {
 
 /**
  * RFC 4180 in UTF-8, a header, and one row a line. Debit and credit are columns of their own and
- * never negative. `hasByteOrderMark` is for spreadsheets that would otherwise guess the encoding.
+ * never negative. Where holds are shown, two columns follow: what a line reserved (below 0:
+ * released) and what is reserved since. `hasByteOrderMark` is for spreadsheets that would otherwise
+ * guess the encoding.
  */
 export function createCsvWriter(
   head: StatementHead,
   { locale, hasByteOrderMark }: { locale: ExportLocale; hasByteOrderMark: boolean },
 ): StatementWriter {
   const manner = manners[locale];
-  const { separator, headers, timeIn, decimalPoint } = manner;
+  const { separator, timeIn, decimalPoint } = manner;
+  const hasHolds = head.heldClosingMinor !== undefined;
+  const headers = hasHolds ? [...manner.headers, ...manner.heldHeaders] : manner.headers;
   const { currency, timezone } = head;
   const exponent = exponentOf(currency);
   const time = timeIn(timezone);
@@ -102,21 +115,29 @@ export function createCsvWriter(
         amountMinor > 0n ? amount : '',
         money(line.balanceAfterMinor),
         ...endOf(offsetOf(occurredAtMs)),
+        ...(hasHolds ? heldCells(line, money) : []),
       ];
       return formatCsvRow(cells, separator);
     },
     end: () => '',
-    rows: {
-      roomOf: csvRoomOf,
-      write: createCsvRowWriter({
-        ...{ separator, decimalPoint, exponent, timezone },
-        ...{ operations: manner.operations, hasMilliseconds: manner.hasMilliseconds },
-        time: timeIn(timezone),
-        end: (offsetMs) => formatCsvRow(endOf(offsetMs), separator),
-      }),
-    },
+    rows: hasHolds
+      ? undefined
+      : {
+          roomOf: csvRoomOf,
+          write: createCsvRowWriter({
+            ...{ separator, decimalPoint, exponent, timezone },
+            ...{ operations: manner.operations, hasMilliseconds: manner.hasMilliseconds },
+            time: timeIn(timezone),
+            end: (offsetMs) => formatCsvRow(endOf(offsetMs), separator),
+          }),
+        },
   };
 }
+
+const heldCells = (
+  { heldMinor = 0n, heldAfterMinor = 0n }: StatementFileLine,
+  money: (minor: bigint) => string,
+): readonly string[] => [heldMinor === 0n ? '' : money(heldMinor), money(heldAfterMinor)];
 
 /** `22/11/2026 21:42:10`, on the zone's clock. */
 function createBrazilianFormatter(timezone: string): (instantMs: number) => string {

@@ -11,6 +11,7 @@ const openingAccount = 'equity:opening balances';
  * balance asserted after each. An opening balance, if there is one, is a transaction before them.
  * Accounts begin with the standard roots, by which both programs know their types: the wallet is an
  * asset, what merchants got is an expense, and where other money came from or went to is equity.
+ * Lines of holds and releases are left out: no money moves by them.
  */
 export function createHledgerWriter(head: StatementHead): StatementWriter {
   const { currency, openingMinor } = head;
@@ -41,6 +42,7 @@ export function createHledgerWriter(head: StatementHead): StatementWriter {
           posting(walletAccount, `${money(openingMinor)} = ${money(openingMinor)}`) +
           posting(openingAccount, money(-openingMinor))),
     line: (line) => {
+      if (line.amountMinor === 0n) return '';
       const wall = wallOf(line.occurredAtMs);
       const note = line.description ?? merchantOf(line.contraAccount) ?? '';
       const title = escapeText(note) || line.operation;

@@ -6,7 +6,11 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { headOf, makeLines } from '../../tests/support/ledger/statement-model.ts';
+import {
+  headOf,
+  makeLines,
+  makeOverdrawnLines,
+} from '../../tests/support/ledger/statement-model.ts';
 import { exponentOf } from '../currencies.ts';
 import { createStatementWriter, type StatementFileLine, type StatementHead } from './index.ts';
 
@@ -84,8 +88,13 @@ function toMinor(text: string, exponent: number): bigint {
   return BigInt(sign + whole + decimals.padEnd(exponent, '0').slice(0, exponent));
 }
 
-describe.each(['BRL', 'JPY', 'KWD'])('the journal of 1,000 random operations in %s', (currency) => {
-  const all = makeLines(currency.charCodeAt(1), 1_000, startMs);
+describe.each([
+  ['BRL', 'never below zero', makeLines],
+  ['JPY', 'never below zero', makeLines],
+  ['KWD', 'never below zero', makeLines],
+  ['BRL', 'with transfers, below zero for a while', makeOverdrawnLines],
+] as const)('the journal of 1,000 random operations in %s, %s', (currency, _kind, make) => {
+  const all = make(currency.charCodeAt(1), 1_000, startMs);
   const skipped = 60;
   const lines = all.slice(skipped);
   const exponent = exponentOf(currency);
@@ -146,7 +155,8 @@ describe.each(['BRL', 'JPY', 'KWD'])('the journal of 1,000 random operations in 
   it('a journal with one changed balance is refused by hledger and ledger', () => {
     const target = lines[500]!;
     const at = journal.indexOf(target.transactionId);
-    const changed = `${journal.slice(0, at)}${journal.slice(at).replace(/= (\d)/, '= 9$1')}`;
+    const later = journal.slice(at).replace(/= (?<sign>-?)(?<digit>\d)/, '= $<sign>9$<digit>');
+    const changed = `${journal.slice(0, at)}${later}`;
     expect(() => run('hledger', ['-f', '-', 'check'], changed)).toThrow();
     expect(() => run('ledger', ['-f', '-', 'bal'], changed)).toThrow();
   });

@@ -23,6 +23,7 @@ export function createJsonWriter(head: StatementHead): StatementWriter {
         totalDebit: money(head.totalDebitMinor),
         totalCredit: money(head.totalCreditMinor),
         closing: money(head.closingMinor),
+        ...heldBalancesOf(head, money),
       };
       return `{"status":"complete","statement":${JSON.stringify(statement).slice(0, -1)},"lines":[`;
     },
@@ -46,7 +47,19 @@ export function createNdjsonWriter(head: StatementHead): StatementWriter {
   };
 }
 
-function createShaper({ currency, timezone }: StatementHead) {
+function heldBalancesOf(
+  { closingMinor, heldClosingMinor }: StatementHead,
+  money: (minor: bigint) => string,
+): object {
+  if (heldClosingMinor === undefined) return {};
+  return {
+    heldClosing: money(heldClosingMinor),
+    availableClosing: money(closingMinor - heldClosingMinor),
+  };
+}
+
+function createShaper({ currency, timezone, heldClosingMinor }: StatementHead) {
+  const hasHolds = heldClosingMinor !== undefined;
   const exponent = exponentOf(currency);
   const money = (minor: bigint): string => formatMinor(minor, exponent);
   const time = createZonedFormatter(timezone);
@@ -62,6 +75,8 @@ function createShaper({ currency, timezone }: StatementHead) {
       debit: line.amountMinor < 0n ? amount : undefined,
       credit: line.amountMinor > 0n ? amount : undefined,
       balance: money(line.balanceAfterMinor),
+      held: hasHolds && line.heldMinor ? money(line.heldMinor) : undefined,
+      heldBalance: hasHolds ? money(line.heldAfterMinor ?? 0n) : undefined,
     };
   };
   return { money, time, shapeOf };

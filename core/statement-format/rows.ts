@@ -11,7 +11,7 @@ import type { FileRow, StatementFileLine } from './types.ts';
 export const chainedColumns = [
   ...['previous_hash', 'transaction_id', 'seq', 'operation', 'amount', 'balance_after'],
   ...['contra_account', 'parent_id', 'source', 'actor', 'description', 'metadata'],
-  ...['occurred_at', 'hash', 'currency'],
+  ...['occurred_at', 'held', 'held_after', 'parent_used', 'group_id', 'hash', 'currency'],
 ] as const;
 
 const idLength = 36;
@@ -82,6 +82,7 @@ function readChained(cursor: Cursor, row: FileRow): void {
   row.noteEnd = cursor.valueEnd;
   fields.writeMetadata(cursor);
   row.occurredAtMs = fields.writeTime(cursor);
+  fields.writeMore(cursor, row);
 }
 
 function createRow(): FileRow {
@@ -91,6 +92,7 @@ function createRow(): FileRow {
     ...{ amountAt: 0, amountEnd: 0, balanceAt: 0, balanceEnd: 0, contraAt: 0, contraEnd: 0 },
     ...{ hasNote: false, noteAt: 0, noteEnd: 0, source: nothing, previousHashAt: 0, hashAt: 0 },
     ...{ currencyAt: 0, currencyEnd: 0 },
+    ...{ heldAt: -1, heldEnd: 0, heldAfterAt: -1, heldAfterEnd: 0 },
   };
 }
 
@@ -124,7 +126,7 @@ export const readMinor = ({ bytes }: FileRow, start: number, end: number): bigin
 
 /** The same line as every format can write it. */
 export function toFileLine(row: FileRow, seq: bigint): StatementFileLine {
-  const { bytes, idAt } = row;
+  const { bytes, idAt, heldAt, heldAfterAt } = row;
   return {
     seq,
     occurredAtMs: row.occurredAtMs,
@@ -134,5 +136,7 @@ export function toFileLine(row: FileRow, seq: bigint): StatementFileLine {
     amountMinor: readMinor(row, row.amountAt, row.amountEnd),
     balanceAfterMinor: readMinor(row, row.balanceAt, row.balanceEnd),
     contraAccount: bytes.toString('utf8', row.contraAt, row.contraEnd),
+    heldMinor: heldAt < 0 ? undefined : readMinor(row, heldAt, row.heldEnd),
+    heldAfterMinor: heldAfterAt < 0 ? undefined : readMinor(row, heldAfterAt, row.heldAfterEnd),
   };
 }

@@ -1,7 +1,12 @@
 import { parse } from 'csv-parse/sync';
 import { describe, expect, it } from 'vitest';
 
-import { headOf, makeLines, nastyTexts } from '../../tests/support/ledger/statement-model.ts';
+import {
+  headOf,
+  makeLines,
+  makeOverdrawnLines,
+  nastyTexts,
+} from '../../tests/support/ledger/statement-model.ts';
 import { exponentOf } from '../currencies.ts';
 import type { Operation } from '../operations.ts';
 import {
@@ -29,9 +34,10 @@ function write(
 
 /** A decimal string back to minor units, by another way than the one that wrote it. */
 function toMinor(text: string, exponent: number): bigint {
-  const [whole = '', decimals = ''] = text.split(/[.,]/);
+  const [, sign = '', whole = '', decimals = ''] = /^(-?)(\d+)(?:[.,](\d+))?$/.exec(text) ?? [];
   expect(decimals).toHaveLength(exponent);
-  return BigInt(whole) * 10n ** BigInt(exponent) + BigInt(decimals || '0');
+  const minor = BigInt(whole) * 10n ** BigInt(exponent) + BigInt(decimals || '0');
+  return sign === '' ? minor : -minor;
 }
 
 const brazilianNames: Readonly<Record<Operation, string>> = {
@@ -40,12 +46,23 @@ const brazilianNames: Readonly<Record<Operation, string>> = {
   purchase: 'compra',
   reversal: 'estorno',
   cancellation: 'cancelamento',
+  transfer: 'transferência',
+  hold: 'reserva',
+  capture: 'captura',
+  release: 'liberação',
+  fee: 'tarifa',
 };
 
 const merchantOf = (contra: string) => contra.split('merchant:')[1];
 
-describe.each(['BRL', 'JPY', 'KWD'])('1,000 random operations in %s', (currency) => {
-  const all = makeLines(currency.charCodeAt(0), 1_000, startMs);
+describe.each([
+  ['BRL', 'never below zero', makeLines],
+  ['JPY', 'never below zero', makeLines],
+  ['KWD', 'never below zero', makeLines],
+  ['BRL', 'with transfers, below zero for a while', makeOverdrawnLines],
+  ['JPY', 'with transfers, below zero for a while', makeOverdrawnLines],
+] as const)('1,000 random operations in %s, %s', (currency, _kind, make) => {
+  const all = make(currency.charCodeAt(0), 1_000, startMs);
   const skipped = 100;
   const lines = all.slice(skipped);
   const head = headOf(currency, all, skipped, 'America/Sao_Paulo');
@@ -83,6 +100,12 @@ describe.each(['BRL', 'JPY', 'KWD'])('1,000 random operations in %s', (currency)
       const end = locale === 'en' ? [currency] : [currency, 'UTC-03:00'];
       expect(rows[i + 1]?.slice(7)).toEqual(end);
     });
+  });
+
+  it('the lines are what the title says', () => {
+    const isOverdrawn = make === makeOverdrawnLines;
+    expect(lines.some(({ balanceAfterMinor }) => balanceAfterMinor < 0n)).toBe(isOverdrawn);
+    expect(lines.some(({ operation }) => operation === 'transfer')).toBe(isOverdrawn);
   });
 
   it('JSON and NDJSON of random operations read back equal', () => {

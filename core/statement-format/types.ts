@@ -23,6 +23,11 @@ export type StatementHead = {
   readonly totalDebitMinor: bigint;
   readonly totalCreditMinor: bigint;
   readonly closingMinor: bigint;
+  /**
+   * What is reserved at the end. Undefined in a file that does not show the lines of holds and
+   * releases, nor what is reserved.
+   */
+  readonly heldClosingMinor?: bigint | undefined;
 };
 
 export type StatementFileLine = {
@@ -35,6 +40,10 @@ export type StatementFileLine = {
   readonly amountMinor: bigint;
   readonly balanceAfterMinor: bigint;
   readonly contraAccount: string;
+  /** Money that it reserved, or released (below 0); absent: none. */
+  readonly heldMinor?: bigint | undefined;
+  /** What is reserved since; absent: nothing. */
+  readonly heldAfterMinor?: bigint | undefined;
 };
 
 /**
@@ -61,6 +70,11 @@ export type FileRow = {
   occurredAtMs: number;
   contraAt: number;
   contraEnd: number;
+  /** `heldAt` and `heldAfterAt` are -1 where there is none. */
+  heldAt: number;
+  heldEnd: number;
+  heldAfterAt: number;
+  heldAfterEnd: number;
   /** Without a note it is empty. */
   hasNote: boolean;
   noteAt: number;
@@ -79,7 +93,7 @@ export type StatementWriter = {
   line(line: StatementFileLine): string;
   end(): string;
   /** A shorter way for most lines, where there is one, to the same bytes. */
-  readonly rows?: RowWriter;
+  readonly rows?: RowWriter | undefined;
 };
 
 type RowWriter = {

@@ -20,6 +20,10 @@ type Totals = {
   readonly closingMinor: bigint | undefined;
   readonly totalDebitMinor: bigint;
   readonly totalCreditMinor: bigint;
+  /** How many of them are holds and releases, which move no money. */
+  readonly holdCount: bigint;
+  /** What is reserved after them; undefined where `closingMinor` is. */
+  readonly heldClosingMinor: bigint | undefined;
 };
 
 /** What the entries of a proof say of the statement. */
@@ -33,7 +37,11 @@ export type ProvedLines = Totals & {
 type Place = 'before' | 'line' | 'after';
 
 /** The entry that was followed last. Of one whose hash only is given, the balance is unknown. */
-type Link = ChainStart & { readonly balanceMinor: bigint | undefined; readonly timeMs: number };
+type Link = ChainStart & {
+  readonly balanceMinor: bigint | undefined;
+  readonly heldMinor: bigint | undefined;
+  readonly timeMs: number;
+};
 
 /**
  * Follows a wallet's chain over the parts of a proof, in their order: each entry's content must
@@ -42,7 +50,10 @@ type Link = ChainStart & { readonly balanceMinor: bigint | undefined; readonly t
 export function startChainCheck(statement: ProvedStatement, start: ChainStart) {
   const isFromGenesis = start.seq === 0n;
   const knownMinor = isFromGenesis ? 0n : undefined;
-  let last: Link = { ...start, balanceMinor: knownMinor, timeMs: -Infinity };
+  let last: Link = {
+    ...{ ...start, balanceMinor: knownMinor, heldMinor: knownMinor },
+    timeMs: -Infinity,
+  };
   const totals = startTotals(knownMinor);
   let [hasBefore, hasAfter, hasDigests] = [false, false, false];
   return {
@@ -52,9 +63,10 @@ export function startChainCheck(statement: ProvedStatement, start: ChainStart) {
       const fault = findEntryFault(statement, last, place, entry);
       if (fault) return fault;
       const { seq, hash, balanceAfterMinor: balanceMinor, occurredAtMs: timeMs } = entry;
-      last = { seq, hash, balanceMinor, timeMs };
+      const heldMinor = entry.more?.heldAfterMinor ?? 0n;
+      last = { seq, hash, balanceMinor, heldMinor, timeMs };
       if (place === 'line') totals.add(entry);
-      if (place === 'before') totals.open(balanceMinor);
+      if (place === 'before') totals.open(balanceMinor, heldMinor);
       hasBefore ||= place === 'before';
       hasAfter ||= place === 'after';
       return undefined;
@@ -111,6 +123,11 @@ function findEntryFault(
   if (balanceAfterMinor !== balanceMinor + amountMinor) {
     return fail('balanceAfterMinor', 'is not the balance before it and the amount');
   }
+  const { heldMinor: reservedMinor = 0n, heldAfterMinor = 0n } = entry.more ?? {};
+  const { heldMinor = heldAfterMinor - reservedMinor } = last;
+  if (heldAfterMinor !== heldMinor + reservedMinor) {
+    return fail('heldAfterMinor', 'is not what was reserved before it and by it');
+  }
   if (timeMs < last.timeMs) return fail('occurredAtMs', 'is before that of the entry before it');
   switch (place) {
     case 'before':
@@ -125,19 +142,22 @@ function findEntryFault(
 
 const leftOut = 'a line was left out';
 
-/** Adds lines up. `knownMinor` is the balance before them, where it is known already. */
+/** Adds lines up. `knownMinor` is what is before them, where that is known: 0, of an empty wallet. */
 function startTotals(knownMinor: bigint | undefined) {
   let [openingMinor, closingMinor] = [knownMinor, knownMinor];
-  let [count, totalDebitMinor, totalCreditMinor] = [0n, 0n, 0n];
+  let [count, totalDebitMinor, totalCreditMinor, holdCount] = [0n, 0n, 0n, 0n];
+  let heldClosingMinor = knownMinor;
   let firstSeq: bigint | undefined;
   let lastSeq: bigint | undefined;
   return {
-    open: (balanceMinor: bigint): void => {
-      [openingMinor, closingMinor] = [balanceMinor, balanceMinor];
+    open: (balanceMinor: bigint, heldMinor: bigint): void => {
+      [openingMinor, closingMinor, heldClosingMinor] = [balanceMinor, balanceMinor, heldMinor];
     },
-    add: ({ seq, amountMinor, balanceAfterMinor }: ProofEntry): void => {
+    add: ({ seq, amountMinor, balanceAfterMinor, more }: ProofEntry): void => {
       openingMinor ??= balanceAfterMinor - amountMinor;
       closingMinor = balanceAfterMinor;
+      heldClosingMinor = more?.heldAfterMinor ?? 0n;
+      if (amountMinor === 0n) holdCount += 1n;
       firstSeq ??= seq;
       lastSeq = seq;
       count += 1n;
@@ -146,7 +166,7 @@ function startTotals(knownMinor: bigint | undefined) {
     },
     result: (): Totals => {
       const sums = { openingMinor, closingMinor, totalDebitMinor, totalCreditMinor };
-      return { count, firstSeq, lastSeq, ...sums };
+      return { count, firstSeq, lastSeq, ...sums, holdCount, heldClosingMinor };
     },
   };
 }

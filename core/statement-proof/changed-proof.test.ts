@@ -108,6 +108,7 @@ describe('a changed proof', () => {
     actor: 'other',
     description: 'other',
     metadata: { other: 'x' },
+    more: { heldMinor: 5n, heldAfterMinor: 0n, parentUsedMinor: 0n, groupId: undefined },
     occurredAtMs: startMs,
     hash: 'f'.repeat(64),
   };

@@ -1,3 +1,4 @@
+import { toChainedMore, toMoreColumns } from '../chain.ts';
 import { isUuid } from '../ids.ts';
 import { isOperation, type Operation } from '../operations.ts';
 import { exportFormats, isExportLocale } from '../statement-format/index.ts';
@@ -50,6 +51,10 @@ const entryChecks: Readonly<Record<string, Check>> = {
   description: optional(isText),
   metadata: optional(isMetadata),
   occurredAtMs: isTimeMs,
+  heldMinor: optional(isSum),
+  heldAfterMinor: optional(isSum),
+  parentUsedMinor: optional(isSum),
+  groupId: optional(isId),
   hash: isHash,
 };
 
@@ -59,6 +64,7 @@ const checks: Readonly<Record<Exclude<Kind, 'digest'>, Readonly<Record<string, C
     format: (value) => exportFormats.some((format) => format === value),
     locale: (value) => typeof value === 'string' && isExportLocale(value),
     byteOrderMark: (value) => typeof value === 'boolean',
+    holds: optional((value) => value === true),
   },
   statement: {
     walletId: isId,
@@ -86,8 +92,9 @@ const checks: Readonly<Record<Exclude<Kind, 'digest'>, Readonly<Record<string, C
 export function printPart(part: ProofPart): string {
   switch (part.kind) {
     case 'file': {
-      const { format, locale, hasByteOrderMark } = part.file;
-      return JSON.stringify({ format, locale, byteOrderMark: hasByteOrderMark });
+      const { format, locale, hasByteOrderMark, hasHolds } = part.file;
+      const holds = hasHolds || undefined;
+      return JSON.stringify({ format, locale, byteOrderMark: hasByteOrderMark, holds });
     }
     case 'statement': {
       const { walletId, userId, currency, fromMs, toMs, timezone } = part.statement;
@@ -115,8 +122,11 @@ export function printPart(part: ProofPart): string {
   }
 }
 
+const noMore: Partial<ReturnType<typeof toMoreColumns>> = {};
+
 function printEntry(entry: ProofEntry): string {
-  const { metadata } = entry;
+  const { metadata, more } = entry;
+  const { held, heldAfter, parentUsed, groupId } = more ? toMoreColumns(more) : noMore;
   const keys = Object.keys(metadata).sort();
   return JSON.stringify({
     seq: entry.seq.toString(),
@@ -131,6 +141,10 @@ function printEntry(entry: ProofEntry): string {
     description: entry.description,
     metadata: keys.length === 0 ? undefined : keys.map((key) => [key, metadata[key]]),
     occurredAtMs: entry.occurredAtMs,
+    heldMinor: held?.toString(),
+    heldAfterMinor: heldAfter?.toString(),
+    parentUsedMinor: parentUsed?.toString(),
+    groupId,
     hash: entry.hash,
   });
 }
@@ -178,7 +192,8 @@ function toPart(kind: Kind, value: unknown): ProofPart {
       const format = exportFormats.find((one) => one === text('format')) ?? 'csv';
       const locale = text('locale') === 'pt-BR' ? 'pt-BR' : 'en';
       const hasByteOrderMark = (value as Json)['byteOrderMark'] === true;
-      return { kind, file: { format, locale, hasByteOrderMark } };
+      const hasHolds = (value as Json)['holds'] === true;
+      return { kind, file: { format, locale, hasByteOrderMark, hasHolds } };
     }
     case 'statement': {
       const range = { fromMs: Date.parse(text('from')), toMs: Date.parse(text('to')) };
@@ -202,6 +217,9 @@ function toPart(kind: Kind, value: unknown): ProofPart {
   }
 }
 
+const toSum = (text: string | undefined): bigint | undefined =>
+  text === undefined ? undefined : BigInt(text);
+
 function toEntry(value: Json): ProofEntry {
   const texts = value as Readonly<Record<string, string>>;
   const text = (name: string): string => texts[name] ?? '';
@@ -219,6 +237,12 @@ function toEntry(value: Json): ProofEntry {
     description: texts['description'],
     metadata: Object.fromEntries(pairs),
     occurredAtMs: Number(value['occurredAtMs']),
+    more: toChainedMore({
+      held: toSum(texts['heldMinor']),
+      heldAfter: toSum(texts['heldAfterMinor']),
+      parentUsed: toSum(texts['parentUsedMinor']),
+      groupId: texts['groupId'],
+    }),
     hash: text('hash'),
   };
 }

@@ -18,7 +18,10 @@ export const wallets = [
 ];
 export const key = createModelKey();
 
-export const csv = { format: 'csv', locale: 'en', hasByteOrderMark: false } as const;
+export const csv = {
+  ...({ format: 'csv', locale: 'en', hasByteOrderMark: false } as const),
+  hasHolds: false,
+};
 export const range: ModelRange = {
   ...{ file: csv, timezone: 'America/Sao_Paulo', firstSeq: 4, lastSeq: 8, leafSeq: 11 },
   hidesNeighbours: false,

@@ -9,6 +9,8 @@ export type ProvedFile = {
   readonly format: ExportFormat;
   readonly locale: ExportLocale;
   readonly hasByteOrderMark: boolean;
+  /** Whether the file shows the lines of holds and releases. */
+  readonly hasHolds: boolean;
 };
 
 /** Whose statement, and of when: half-open, [fromMs, toMs). */

@@ -9,6 +9,7 @@ const formats = (['csv', 'json', 'ndjson', 'hledger'] as const).flatMap((format)
     format,
     locale,
     hasByteOrderMark: format === 'csv',
+    hasHolds: false,
   })),
 );
 

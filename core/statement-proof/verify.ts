@@ -46,7 +46,8 @@ export type ProofSource = () => AsyncIterable<Buffer>;
 /**
  * Checks a statement's file against its proof, without a server: the chain over the lines, the
  * leaf in the tree of the checkpoint, the signature by the key in the proof, and each byte of the
- * file. Whose the key is, is left to the caller. The proof is read twice; memory is constant.
+ * file. Whose the key is, is left to the caller. The proof is read twice; memory is constant. The
+ * entries of holds and releases are checked also where the file does not show them.
  */
 export async function verifyStatement(
   proof: ProofSource,
@@ -160,14 +161,25 @@ const noBalance = faultOf(
 
 /** Writes the file again from the lines of the proof, and compares. */
 function startComparison({ file, statement, lines }: ProvedClaim, source: FileSource) {
-  const head: StatementHead = { ...statement, ...lines };
+  const { heldClosingMinor, ...balances } = lines;
+  const { hasHolds, format } = file;
+  const isShown = hasHolds && format !== 'hledger';
+  const head: StatementHead = {
+    ...statement,
+    ...balances,
+    heldClosingMinor: hasHolds ? heldClosingMinor : undefined,
+  };
   const writer = createStatementWriter(file.format, head, file);
   const check = createFileCheck(source, file.format);
-  const toFileLine = (entry: ProofEntry) => ({ ...entry, transactionId: entry.id });
+  const toFileLine = ({ more, ...entry }: ProofEntry) => ({
+    ...{ ...entry, transactionId: entry.id },
+    ...{ heldMinor: more?.heldMinor, heldAfterMinor: more?.heldAfterMinor },
+  });
   return {
     part: async (part: ProofPart): Promise<ProofFault | undefined> => {
       if (part.kind === 'start') return check.begin(writer.begin());
       if (part.kind !== 'line') return undefined;
+      if (part.entry.amountMinor === 0n && !isShown) return undefined;
       const line = toFileLine(part.entry);
       return check.line(writer.line(line), line);
     },

@@ -54,7 +54,7 @@ describe('wallClockMs', () => {
 describe('instantOfWallClock', () => {
   it.each([
     ['an ordinary time', 'Europe/Berlin', '2026-07-01T12:00', '2026-07-01T10:00:00.000Z'],
-    ['one skipped in New York', 'America/New_York', '2026-03-08T02:30', '2026-03-08T07:30:00.000Z'],
+    ['one skipped in New York', 'America/New_York', '2026-03-08T02:30', '2026-03-08T07:00:00.000Z'],
     ['one skipped in Berlin', 'Europe/Berlin', '2026-03-29T02:00', '2026-03-29T01:00:00.000Z'],
     ['a midnight skipped', 'America/Sao_Paulo', '2018-11-04T00:00', '2018-11-04T03:00:00.000Z'],
     ['one doubled in New York', 'America/New_York', '2026-11-01T01:30', '2026-11-01T05:30:00.000Z'],
@@ -71,7 +71,8 @@ describe('instantOfWallClock', () => {
       '2026-01-01T00:00',
       '2025-12-31T13:00:00.000Z',
     ],
-    ['a day left out', 'Pacific/Apia', '2011-12-30T12:00', '2011-12-30T22:00:00.000Z'],
+    ['a day left out', 'Pacific/Apia', '2011-12-30T12:00', '2011-12-30T10:00:00.000Z'],
+    ['the end of a gap', 'America/New_York', '2026-03-08T02:59', '2026-03-08T07:00:00.000Z'],
   ])('instantOfWallClock of %s: %s %s is %s', (_what, timezone, text, instant) => {
     expect(isoOf(instantOfWallClock(wall(text), timezone))).toBe(instant);
   });
@@ -89,6 +90,20 @@ describe('instantOfWallClock', () => {
         expect(wallClockMs(foundMs, timezone)).toBe(shownMs);
         expect(foundMs).toBeLessThanOrEqual(instantMs);
         expect(instantMs - foundMs).toBeLessThanOrEqual(hourMs);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('a later time of a clock is never an earlier instant', () => {
+    const aroundJumps = fc.constantFrom('2026-03-08T00:00', '2026-03-29T00:00', '2011-12-30T00:00');
+    const minutes = fc.integer({ min: 0, max: 30 * 60 });
+    const zone = fc.constantFrom(...zones, 'Pacific/Apia');
+    fc.assert(
+      fc.property(zone, aroundJumps, minutes, minutes, (timezone, day, a, b) => {
+        const instantOf = (minute: number) =>
+          instantOfWallClock(wall(day) + minute * 60_000, timezone);
+        expect(instantOf(Math.min(a, b))).toBeLessThanOrEqual(instantOf(Math.max(a, b)));
       }),
       { numRuns: 500 },
     );

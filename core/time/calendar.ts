@@ -28,7 +28,7 @@ export function wallClockMs(instantMs: number, timezone: string): number {
 
 /**
  * The instant at which a zone's clock shows `wallMs` (milliseconds as if in UTC). A time that the
- * clock skips gives the instant of the jump's other side; one that it shows twice, the first.
+ * clock skips gives the instant of the jump; one that it shows twice, the first.
  */
 export function instantOfWallClock(wallMs: number, timezone: string): number {
   const offsets = [wallMs - dayMs, wallMs + dayMs].map(
@@ -36,7 +36,19 @@ export function instantOfWallClock(wallMs: number, timezone: string): number {
   );
   const candidates = offsets.map((offsetMs) => wallMs - offsetMs).sort((a, b) => a - b);
   const exact = candidates.find((candidate) => wallClockMs(candidate, timezone) === wallMs);
-  return exact ?? candidates[1] ?? wallMs;
+  const [before = wallMs, after = wallMs] = candidates;
+  return exact ?? findJump(wallMs, timezone, before, after);
+}
+
+/** The first instant at which the clock has passed a time that it skips, by bisection. */
+function findJump(wallMs: number, timezone: string, beforeMs: number, afterMs: number): number {
+  let [low, high] = [beforeMs, afterMs];
+  while (high - low > 1) {
+    const middle = Math.floor((low + high) / 2);
+    if (wallClockMs(middle, timezone) < wallMs) low = middle;
+    else high = middle;
+  }
+  return high;
 }
 
 /**
@@ -95,4 +107,13 @@ function formatterOf(timezone: string): Intl.DateTimeFormat {
   });
   if (formatters.size < 1000) formatters.set(timezone, formatter);
   return formatter;
+}
+
+const instantPattern = /^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})$/;
+
+/** A time of RFC 3339 with an offset, in milliseconds; undefined if the text is none. */
+export function parseInstant(text: string): number | undefined {
+  const instantMs = instantPattern.test(text) ? Date.parse(text) : Number.NaN;
+  const isDay = parseDate(text.slice(0, 10)) !== undefined;
+  return isDay && !Number.isNaN(instantMs) ? instantMs : undefined;
 }

@@ -53,9 +53,15 @@ function readDigits(text: string, { timezone }: TimeBase): TimeSpan | undefined 
     const localMs = Date.parse(`${date}T${time}${seconds}Z`);
     return Number.isNaN(localMs) ? undefined : momentAt(instantOfWallClock(localMs, timezone));
   }
+  const instantMs = readInstant(text);
+  return instantMs === undefined ? undefined : momentAt(instantMs);
+}
+
+/** A time of RFC 3339 with its offset, in milliseconds; undefined for anything else. */
+export function readInstant(text: string): number | undefined {
   if (!rfc3339Pattern.test(text) || parseDate(text.slice(0, 10)) === undefined) return undefined;
   const instantMs = Date.parse(text.replace(' ', 'T'));
-  return Number.isNaN(instantMs) ? undefined : momentAt(instantMs);
+  return Number.isNaN(instantMs) ? undefined : instantMs;
 }
 
 /** `2026-10` as that month of the zone's calendar; undefined if there is no such month. */

@@ -10,8 +10,8 @@ CREATE TABLE statement_lines (
   transaction_id uuid NOT NULL,
   user_id uuid NOT NULL,
   currency text NOT NULL,
-  operation smallint NOT NULL CHECK (operation BETWEEN 1 AND 5),
-  amount bigint NOT NULL CHECK (amount <> 0),
+  operation smallint NOT NULL CHECK (operation BETWEEN 1 AND 32),
+  amount bigint NOT NULL,
   balance_after bigint NOT NULL,
   contra_account text NOT NULL,
   parent_id uuid,
@@ -23,10 +23,36 @@ CREATE TABLE statement_lines (
   occurred_at timestamptz NOT NULL,
   previous_hash bytea,
   hash bytea NOT NULL,
-  PRIMARY KEY (wallet_id, seq)
+  -- NULL where there is none, as in most lines. held: above 0 reserves, below 0 releases.
+  held bigint,
+  held_after bigint CHECK (held_after >= 0),
+  parent_used bigint CHECK (parent_used > 0),
+  group_id uuid,
+  PRIMARY KEY (wallet_id, seq),
+  CHECK (amount <> 0 OR held IS NOT NULL)
 );
 -- The wallets of a user: one row for each, whatever the number of lines.
 CREATE INDEX statement_lines_first ON statement_lines (user_id, wallet_id) WHERE seq = 1;
+
+-- Where lines are found by their metadata: a row for each key of the setting SEARCH_KEYS that a
+-- line has, written with the line. tag is `key=value`. Most lines have none. The primary key serves
+-- searches over all wallets, the first index those of one wallet, the second a rebuild.
+CREATE TABLE line_tags (
+  tag text NOT NULL,
+  occurred_at timestamptz NOT NULL,
+  wallet_id uuid NOT NULL,
+  seq bigint NOT NULL,
+  PRIMARY KEY (tag, occurred_at, wallet_id, seq)
+);
+CREATE INDEX line_tags_wallet ON line_tags (wallet_id, tag, seq);
+CREATE INDEX line_tags_line ON line_tags (wallet_id, seq);
+
+-- The keys of SEARCH_KEYS. is_complete: each line that has the key has its tag. False for a key
+-- that was added when lines were there already, until a rebuild of all wallets.
+CREATE TABLE search_keys (
+  key text PRIMARY KEY,
+  is_complete boolean NOT NULL
+);
 
 -- Where events or lines contradict each other or the ledger. Kept after they are resolved, for
 -- audit. id is derived from wallet, seq, kind and hash: a contradiction that is found twice is one
@@ -71,6 +97,8 @@ CREATE TABLE exports (
   locale text NOT NULL,
   format text NOT NULL CHECK (format IN ('csv', 'json', 'ndjson', 'hledger')),
   has_byte_order_mark boolean NOT NULL,
+  -- Whether the lines of holds and releases are in the file.
+  has_holds boolean NOT NULL DEFAULT false,
   -- inconsistent: the lines contradict each other or the ledger, so there is no file.
   status text NOT NULL DEFAULT 'queued'
     CHECK (status IN ('queued', 'running', 'done', 'failed', 'expired', 'inconsistent')),

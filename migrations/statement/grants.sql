@@ -2,12 +2,14 @@
 -- Only a rebuild from the ledger changes and removes lines.
 REVOKE ALL ON schema_migrations, audit_log, statement_lines, export_chunks, outbox, relay_leases
   FROM {{runtime_role}};
-REVOKE ALL ON audit_targets, exports, export_requesters, divergences, dead_letters
+REVOKE ALL ON audit_targets, exports, export_requesters, divergences, dead_letters, line_tags,
+  search_keys
   FROM {{runtime_role}};
 GRANT USAGE ON SCHEMA public TO {{runtime_role}};
 GRANT SELECT ON schema_migrations TO {{runtime_role}};
 GRANT SELECT, INSERT ON audit_log, audit_targets TO {{runtime_role}};
-GRANT SELECT, INSERT, UPDATE, DELETE ON statement_lines, export_chunks, outbox, relay_leases
+GRANT SELECT, INSERT, UPDATE, DELETE ON statement_lines, export_chunks, outbox, relay_leases,
+  line_tags, search_keys
   TO {{runtime_role}};
 GRANT SELECT, INSERT, UPDATE ON exports, export_requesters TO {{runtime_role}};
 GRANT SELECT, INSERT, UPDATE (found_no, found_at, resolved_at, resolved_by)

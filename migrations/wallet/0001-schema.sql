@@ -10,8 +10,10 @@ CREATE TABLE wallets (
   user_id uuid NOT NULL,
   currency text NOT NULL,
   exponent smallint NOT NULL,
-  status text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'frozen')),
-  balance bigint NOT NULL CHECK (balance >= 0 AND balance < 1000000000000000000),
+  -- debits_frozen: credits only. closed: nothing, and the balance is 0.
+  status text NOT NULL DEFAULT 'active'
+    CHECK (status IN ('active', 'frozen', 'debits_frozen', 'closed')),
+  balance bigint NOT NULL,
   -- The last transaction: its seq, time and hash.
   seq bigint NOT NULL CHECK (seq >= 0),
   last_at timestamptz NOT NULL,
@@ -21,7 +23,24 @@ CREATE TABLE wallets (
   read_watermark timestamptz NOT NULL DEFAULT '-infinity',
   -- Up to when an operator accepts that the wallet is ahead of the clock: the later of last_at and
   -- read_watermark when that was accepted. NULL for nearly all wallets.
-  ahead_accepted_at timestamptz
+  ahead_accepted_at timestamptz,
+  -- Reserved by open holds.
+  held bigint NOT NULL DEFAULT 0 CHECK (held >= 0),
+  -- All debits so far.
+  debited bigint NOT NULL DEFAULT 0,
+  overdraft_limit bigint NOT NULL DEFAULT 0 CHECK (overdraft_limit >= 0),
+  -- The balance is never below it. It only falls: to minus the overdraft limit when one is set, to
+  -- the balance after a forced undo.
+  floor bigint NOT NULL DEFAULT 0 CHECK (floor <= 0),
+  -- Grows with each change of status, overdraft limit and spending limits.
+  terms_no integer NOT NULL DEFAULT 0,
+  limits json,
+  -- When the first open hold expires: maybe too early, never too late.
+  next_expiry timestamptz,
+  CHECK (balance >= floor),
+  -- Whatever the program does, no money is shut in.
+  CHECK (status <> 'closed' OR (balance = 0 AND held = 0)),
+  CHECK (balance > -1000000000000000000 AND balance < 1000000000000000000)
 ) WITH (fillfactor = 50);
 
 -- The ledger. A row is a double entry: amount goes to the wallet (above 0) or from it (below 0),
@@ -32,9 +51,9 @@ CREATE TABLE transactions (
   wallet_id uuid NOT NULL,
   seq bigint NOT NULL CHECK (seq > 0),
   id uuid NOT NULL,
-  operation smallint NOT NULL CHECK (operation BETWEEN 1 AND 5),
-  amount bigint NOT NULL CHECK (amount <> 0),
-  balance_after bigint NOT NULL CHECK (balance_after >= 0),
+  operation smallint NOT NULL CHECK (operation BETWEEN 1 AND 32),
+  amount bigint NOT NULL,
+  balance_after bigint NOT NULL CHECK (balance_after > -1000000000000000000),
   contra_account text NOT NULL,
   parent_id uuid,
   source smallint NOT NULL,
@@ -43,12 +62,47 @@ CREATE TABLE transactions (
   metadata json,
   occurred_at timestamptz NOT NULL,
   hash bytea NOT NULL,
+  -- All debits of the wallet so far, this one included: those of a span of time are a difference.
+  debited_after bigint NOT NULL,
+  -- The rest is NULL where it is 0 or does not apply. held: above 0 reserves, below 0 releases.
+  held bigint,
+  held_after bigint CHECK (held_after >= 0),
+  -- Of the child of another transaction: what its other children had used up before, and its
+  -- amount.
+  parent_used bigint CHECK (parent_used > 0),
+  parent_amount bigint,
+  group_id uuid,
   PRIMARY KEY (wallet_id, seq),
-  UNIQUE (id, wallet_id)
+  UNIQUE (id, wallet_id),
+  CHECK (amount <> 0 OR held IS NOT NULL),
+  CHECK ((parent_amount IS NULL) = (parent_id IS NULL)),
+  CONSTRAINT transactions_parent_check CHECK (parent_amount IS NULL OR
+    coalesce(parent_used, 0) + greatest(abs(amount), abs(coalesce(held, 0))) <= parent_amount)
 );
--- At most one undo per parent, under any concurrency.
-CREATE UNIQUE INDEX transactions_one_undo ON transactions (wallet_id, parent_id)
-  WHERE parent_id IS NOT NULL;
+-- The children of a transaction are a chain: two that claim the same place in it collide, under any
+-- concurrency, and the check above refuses the one that would pass the parent's amount.
+CREATE UNIQUE INDEX transactions_uses
+  ON transactions (wallet_id, parent_id, coalesce(parent_used, 0)) WHERE parent_id IS NOT NULL;
+
+-- Derived from the entries: the state of each reservation.
+CREATE TABLE holds (
+  wallet_id uuid NOT NULL,
+  id uuid NOT NULL,
+  seq bigint NOT NULL,
+  amount bigint NOT NULL CHECK (amount > 0),
+  used bigint NOT NULL DEFAULT 0 CHECK (used >= 0 AND used <= amount),
+  captured bigint NOT NULL DEFAULT 0 CHECK (captured >= 0 AND captured <= used),
+  state text NOT NULL CHECK (state IN ('open', 'captured', 'released', 'expired')),
+  contra_account text NOT NULL,
+  placed_at timestamptz NOT NULL,
+  expires_at timestamptz NOT NULL,
+  closed_at timestamptz,
+  -- In this order: an index that begins with the wallet would lead lists to all of its holds.
+  PRIMARY KEY (id, wallet_id)
+) WITH (fillfactor = 70);
+-- Lists in order of expiry. Lists of several states read each state in turn.
+CREATE INDEX holds_of_wallet ON holds (wallet_id, state, expires_at, id);
+CREATE INDEX holds_of_all ON holds (state, expires_at, id);
 
 -- Messages that were rejected for a business reason, and the answer. An accepted message needs no
 -- row: its transaction is the record. transaction_id is the id that the message's key would have

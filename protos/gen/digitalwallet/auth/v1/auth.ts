@@ -364,6 +364,16 @@ export interface ResolveUsersResponse {
   users: User[];
 }
 
+export interface ResolveRecipientRequest {
+  email: string;
+}
+
+export interface ResolveRecipientResponse {
+  userId: string;
+  /** Its first character and its domain: `a***@example.com`. */
+  maskedEmail: string;
+}
+
 export interface ListUsersRequest {
   pageSize: number;
   pageToken: string;
@@ -3824,6 +3834,166 @@ export const ResolveUsersResponse: MessageFns<ResolveUsersResponse> = {
   fromPartial(object: DeepPartial<ResolveUsersResponse>): ResolveUsersResponse {
     const message = createBaseResolveUsersResponse();
     message.users = object.users?.map((e) => User.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseResolveRecipientRequest(): ResolveRecipientRequest {
+  return { email: "" };
+}
+
+export const ResolveRecipientRequest: MessageFns<ResolveRecipientRequest> = {
+  encode(message: ResolveRecipientRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.email !== "") {
+      writer.uint32(10).string(message.email);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ResolveRecipientRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseResolveRecipientRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.email = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ResolveRecipientRequest {
+    return { email: isSet(object.email) ? globalThis.String(object.email) : "" };
+  },
+
+  toJSON(message: ResolveRecipientRequest): unknown {
+    const obj: any = {};
+    if (message.email !== "") {
+      obj.email = message.email;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ResolveRecipientRequest>): ResolveRecipientRequest {
+    return ResolveRecipientRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ResolveRecipientRequest>): ResolveRecipientRequest {
+    const message = createBaseResolveRecipientRequest();
+    message.email = object.email ?? "";
+    return message;
+  },
+};
+
+function createBaseResolveRecipientResponse(): ResolveRecipientResponse {
+  return { userId: "", maskedEmail: "" };
+}
+
+export const ResolveRecipientResponse: MessageFns<ResolveRecipientResponse> = {
+  encode(message: ResolveRecipientResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.userId !== "") {
+      writer.uint32(10).string(message.userId);
+    }
+    if (message.maskedEmail !== "") {
+      writer.uint32(18).string(message.maskedEmail);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ResolveRecipientResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseResolveRecipientResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.userId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.maskedEmail = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ResolveRecipientResponse {
+    return {
+      userId: isSet(object.userId)
+        ? globalThis.String(object.userId)
+        : isSet(object.user_id)
+        ? globalThis.String(object.user_id)
+        : "",
+      maskedEmail: isSet(object.maskedEmail)
+        ? globalThis.String(object.maskedEmail)
+        : isSet(object.masked_email)
+        ? globalThis.String(object.masked_email)
+        : "",
+    };
+  },
+
+  toJSON(message: ResolveRecipientResponse): unknown {
+    const obj: any = {};
+    if (message.userId !== "") {
+      obj.userId = message.userId;
+    }
+    if (message.maskedEmail !== "") {
+      obj.maskedEmail = message.maskedEmail;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ResolveRecipientResponse>): ResolveRecipientResponse {
+    return ResolveRecipientResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ResolveRecipientResponse>): ResolveRecipientResponse {
+    const message = createBaseResolveRecipientResponse();
+    message.userId = object.userId ?? "";
+    message.maskedEmail = object.maskedEmail ?? "";
     return message;
   },
 };
@@ -7672,6 +7842,21 @@ export const AuthServiceService = {
       Buffer.from(ResolveUsersResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ResolveUsersResponse => ResolveUsersResponse.decode(value),
   },
+  /**
+   * Who can be paid at an e-mail address, customers too. At most 20 unknown and 200 known
+   * addresses an hour and caller.
+   */
+  resolveRecipient: {
+    path: "/digitalwallet.auth.v1.AuthService/ResolveRecipient" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ResolveRecipientRequest): Buffer =>
+      Buffer.from(ResolveRecipientRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ResolveRecipientRequest => ResolveRecipientRequest.decode(value),
+    responseSerialize: (value: ResolveRecipientResponse): Buffer =>
+      Buffer.from(ResolveRecipientResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ResolveRecipientResponse => ResolveRecipientResponse.decode(value),
+  },
   listUsers: {
     path: "/digitalwallet.auth.v1.AuthService/ListUsers" as const,
     requestStream: false as const,
@@ -7905,6 +8090,11 @@ export interface AuthServiceServer extends UntypedServiceImplementation {
   getUser: handleUnaryCall<GetUserRequest, GetUserResponse>;
   /** Users by id or e-mail address, in the order of the request. Unknown ones are omitted. */
   resolveUsers: handleUnaryCall<ResolveUsersRequest, ResolveUsersResponse>;
+  /**
+   * Who can be paid at an e-mail address, customers too. At most 20 unknown and 200 known
+   * addresses an hour and caller.
+   */
+  resolveRecipient: handleUnaryCall<ResolveRecipientRequest, ResolveRecipientResponse>;
   listUsers: handleUnaryCall<ListUsersRequest, ListUsersResponse>;
   createUser: handleUnaryCall<CreateUserRequest, CreateUserResponse>;
   updateUser: handleUnaryCall<UpdateUserRequest, UpdateUserResponse>;
@@ -8151,6 +8341,25 @@ export interface AuthServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ResolveUsersResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Who can be paid at an e-mail address, customers too. At most 20 unknown and 200 known
+   * addresses an hour and caller.
+   */
+  resolveRecipient(
+    request: ResolveRecipientRequest,
+    callback: (error: ServiceError | null, response: ResolveRecipientResponse) => void,
+  ): ClientUnaryCall;
+  resolveRecipient(
+    request: ResolveRecipientRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ResolveRecipientResponse) => void,
+  ): ClientUnaryCall;
+  resolveRecipient(
+    request: ResolveRecipientRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ResolveRecipientResponse) => void,
   ): ClientUnaryCall;
   listUsers(
     request: ListUsersRequest,

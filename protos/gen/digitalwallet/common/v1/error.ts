@@ -92,6 +92,24 @@ export const ErrorReason = {
   CHECKPOINT_PENDING: 94,
   UNIMPLEMENTED: 98,
   INTERNAL: 99,
+  /** UNDO_EXCEEDS_PARENT - Transfers, parts of undos, closed wallets. */
+  UNDO_EXCEEDS_PARENT: 100,
+  TRANSFER_TO_SELF: 106,
+  RECIPIENT_NOT_FOUND: 107,
+  RECIPIENT_UNAVAILABLE: 108,
+  WALLET_CLOSED: 109,
+  WALLET_NOT_EMPTY: 110,
+  /** HOLD_NOT_FOUND - Holds, limits, groups. */
+  HOLD_NOT_FOUND: 101,
+  HOLD_CLOSED: 102,
+  HOLD_EXPIRED: 103,
+  CAPTURE_EXCEEDS_HOLD: 104,
+  LIMIT_EXCEEDED: 105,
+  GROUP_ABORTED: 111,
+  IDEMPOTENCY_KEY_REQUIRED: 112,
+  HOLD_LIMIT_EXCEEDED: 113,
+  DEBIT_TOTAL_EXCEEDED: 114,
+  TERMS_CHANGED: 115,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -167,6 +185,22 @@ export namespace ErrorReason {
   export type CHECKPOINT_PENDING = typeof ErrorReason.CHECKPOINT_PENDING;
   export type UNIMPLEMENTED = typeof ErrorReason.UNIMPLEMENTED;
   export type INTERNAL = typeof ErrorReason.INTERNAL;
+  export type UNDO_EXCEEDS_PARENT = typeof ErrorReason.UNDO_EXCEEDS_PARENT;
+  export type TRANSFER_TO_SELF = typeof ErrorReason.TRANSFER_TO_SELF;
+  export type RECIPIENT_NOT_FOUND = typeof ErrorReason.RECIPIENT_NOT_FOUND;
+  export type RECIPIENT_UNAVAILABLE = typeof ErrorReason.RECIPIENT_UNAVAILABLE;
+  export type WALLET_CLOSED = typeof ErrorReason.WALLET_CLOSED;
+  export type WALLET_NOT_EMPTY = typeof ErrorReason.WALLET_NOT_EMPTY;
+  export type HOLD_NOT_FOUND = typeof ErrorReason.HOLD_NOT_FOUND;
+  export type HOLD_CLOSED = typeof ErrorReason.HOLD_CLOSED;
+  export type HOLD_EXPIRED = typeof ErrorReason.HOLD_EXPIRED;
+  export type CAPTURE_EXCEEDS_HOLD = typeof ErrorReason.CAPTURE_EXCEEDS_HOLD;
+  export type LIMIT_EXCEEDED = typeof ErrorReason.LIMIT_EXCEEDED;
+  export type GROUP_ABORTED = typeof ErrorReason.GROUP_ABORTED;
+  export type IDEMPOTENCY_KEY_REQUIRED = typeof ErrorReason.IDEMPOTENCY_KEY_REQUIRED;
+  export type HOLD_LIMIT_EXCEEDED = typeof ErrorReason.HOLD_LIMIT_EXCEEDED;
+  export type DEBIT_TOTAL_EXCEEDED = typeof ErrorReason.DEBIT_TOTAL_EXCEEDED;
+  export type TERMS_CHANGED = typeof ErrorReason.TERMS_CHANGED;
   export type UNRECOGNIZED = typeof ErrorReason.UNRECOGNIZED;
 }
 
@@ -379,6 +413,54 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 99:
     case "ERROR_REASON_INTERNAL":
       return ErrorReason.INTERNAL;
+    case 100:
+    case "ERROR_REASON_UNDO_EXCEEDS_PARENT":
+      return ErrorReason.UNDO_EXCEEDS_PARENT;
+    case 106:
+    case "ERROR_REASON_TRANSFER_TO_SELF":
+      return ErrorReason.TRANSFER_TO_SELF;
+    case 107:
+    case "ERROR_REASON_RECIPIENT_NOT_FOUND":
+      return ErrorReason.RECIPIENT_NOT_FOUND;
+    case 108:
+    case "ERROR_REASON_RECIPIENT_UNAVAILABLE":
+      return ErrorReason.RECIPIENT_UNAVAILABLE;
+    case 109:
+    case "ERROR_REASON_WALLET_CLOSED":
+      return ErrorReason.WALLET_CLOSED;
+    case 110:
+    case "ERROR_REASON_WALLET_NOT_EMPTY":
+      return ErrorReason.WALLET_NOT_EMPTY;
+    case 101:
+    case "ERROR_REASON_HOLD_NOT_FOUND":
+      return ErrorReason.HOLD_NOT_FOUND;
+    case 102:
+    case "ERROR_REASON_HOLD_CLOSED":
+      return ErrorReason.HOLD_CLOSED;
+    case 103:
+    case "ERROR_REASON_HOLD_EXPIRED":
+      return ErrorReason.HOLD_EXPIRED;
+    case 104:
+    case "ERROR_REASON_CAPTURE_EXCEEDS_HOLD":
+      return ErrorReason.CAPTURE_EXCEEDS_HOLD;
+    case 105:
+    case "ERROR_REASON_LIMIT_EXCEEDED":
+      return ErrorReason.LIMIT_EXCEEDED;
+    case 111:
+    case "ERROR_REASON_GROUP_ABORTED":
+      return ErrorReason.GROUP_ABORTED;
+    case 112:
+    case "ERROR_REASON_IDEMPOTENCY_KEY_REQUIRED":
+      return ErrorReason.IDEMPOTENCY_KEY_REQUIRED;
+    case 113:
+    case "ERROR_REASON_HOLD_LIMIT_EXCEEDED":
+      return ErrorReason.HOLD_LIMIT_EXCEEDED;
+    case 114:
+    case "ERROR_REASON_DEBIT_TOTAL_EXCEEDED":
+      return ErrorReason.DEBIT_TOTAL_EXCEEDED;
+    case 115:
+    case "ERROR_REASON_TERMS_CHANGED":
+      return ErrorReason.TERMS_CHANGED;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -526,6 +608,38 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_UNIMPLEMENTED";
     case ErrorReason.INTERNAL:
       return "ERROR_REASON_INTERNAL";
+    case ErrorReason.UNDO_EXCEEDS_PARENT:
+      return "ERROR_REASON_UNDO_EXCEEDS_PARENT";
+    case ErrorReason.TRANSFER_TO_SELF:
+      return "ERROR_REASON_TRANSFER_TO_SELF";
+    case ErrorReason.RECIPIENT_NOT_FOUND:
+      return "ERROR_REASON_RECIPIENT_NOT_FOUND";
+    case ErrorReason.RECIPIENT_UNAVAILABLE:
+      return "ERROR_REASON_RECIPIENT_UNAVAILABLE";
+    case ErrorReason.WALLET_CLOSED:
+      return "ERROR_REASON_WALLET_CLOSED";
+    case ErrorReason.WALLET_NOT_EMPTY:
+      return "ERROR_REASON_WALLET_NOT_EMPTY";
+    case ErrorReason.HOLD_NOT_FOUND:
+      return "ERROR_REASON_HOLD_NOT_FOUND";
+    case ErrorReason.HOLD_CLOSED:
+      return "ERROR_REASON_HOLD_CLOSED";
+    case ErrorReason.HOLD_EXPIRED:
+      return "ERROR_REASON_HOLD_EXPIRED";
+    case ErrorReason.CAPTURE_EXCEEDS_HOLD:
+      return "ERROR_REASON_CAPTURE_EXCEEDS_HOLD";
+    case ErrorReason.LIMIT_EXCEEDED:
+      return "ERROR_REASON_LIMIT_EXCEEDED";
+    case ErrorReason.GROUP_ABORTED:
+      return "ERROR_REASON_GROUP_ABORTED";
+    case ErrorReason.IDEMPOTENCY_KEY_REQUIRED:
+      return "ERROR_REASON_IDEMPOTENCY_KEY_REQUIRED";
+    case ErrorReason.HOLD_LIMIT_EXCEEDED:
+      return "ERROR_REASON_HOLD_LIMIT_EXCEEDED";
+    case ErrorReason.DEBIT_TOTAL_EXCEEDED:
+      return "ERROR_REASON_DEBIT_TOTAL_EXCEEDED";
+    case ErrorReason.TERMS_CHANGED:
+      return "ERROR_REASON_TERMS_CHANGED";
     case ErrorReason.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";

@@ -24,12 +24,25 @@ export interface TransactionEmitted {
 export interface EmittedTransaction {
   /** The parent's id for reversal and cancellation, otherwise absent. */
   id: string;
+  /** Of an undo: a part of what is left of its parent. Absent: all that is left. */
   amount: string;
   /** A name, or 0 deposit, 1 withdraw, 2 purchase, 3 reversal, 4 cancellation. */
   operation: string;
   currency: string;
   description: string;
   merchant: string;
+  /** Who is paid; for transfer only. */
+  toUserId: string;
+  /** The account outside of a deposit or withdraw; absent: cash. */
+  via: string;
+  /** Metadata `reference`. */
+  reference: string;
+  metadata: { [key: string]: string };
+}
+
+export interface EmittedTransaction_MetadataEntry {
+  key: string;
+  value: string;
 }
 
 /** Pattern `statement_requested`, into statement_export_queue: the request of a statement by mail. */
@@ -41,8 +54,19 @@ export interface StatementAsked {
   messageId: string;
 }
 
-/** Pattern `transaction_created`, routing key transaction.created. */
+/** Pattern `transaction_created`, routing key transaction.created: money has moved. */
 export interface TransactionCreated {
+  userId: string;
+  walletId: string;
+  currency: string;
+  transaction: CreatedTransaction | undefined;
+}
+
+/**
+ * Pattern `hold_changed`, routing keys hold.placed and hold.released: money was reserved or released,
+ * and none has moved. A capture is a TransactionCreated.
+ */
+export interface HoldChanged {
   userId: string;
   walletId: string;
   currency: string;
@@ -53,9 +77,9 @@ export interface CreatedTransaction {
   id: string;
   seq: bigint;
   operation: string;
-  /** Always positive; `direction` is the sign. */
+  /** Always positive; `direction` is the sign. Of a hold or release: what is reserved or released. */
   amount: string;
-  /** `credit` or `debit`, seen from the wallet. */
+  /** `credit` or `debit`, seen from the wallet; `none` of a hold or release. */
   direction: string;
   balanceAfter: string;
   contraAccount: string;
@@ -64,6 +88,27 @@ export interface CreatedTransaction {
   occurredAt: string;
   /** Lower-case hex of the ledger's hash for this transaction. */
   hash: string;
+  /** `grpc`, `message` or `system`. */
+  source: string;
+  actor: string;
+  metadata: { [key: string]: string };
+  previousHash: string;
+  /** Above 0 reserved, below 0 released; what is reserved since. Absent: none. */
+  held?: string | undefined;
+  heldAfter?:
+    | string
+    | undefined;
+  /** What of the parent was used up before. Absent: nothing. */
+  parentUsed?:
+    | string
+    | undefined;
+  /** The group that it was sent in, which happened together or not at all. The caller chose the id. */
+  groupId?: string | undefined;
+}
+
+export interface CreatedTransaction_MetadataEntry {
+  key: string;
+  value: string;
 }
 
 /** Pattern `transaction_rejected`, routing key transaction.rejected. */
@@ -72,6 +117,8 @@ export interface TransactionRejected {
   userId: string;
   reason: string;
   message: string;
+  /** The wallet that the reason is about, where it is that of another user. */
+  walletId?: string | undefined;
 }
 
 /** Pattern `statement_requested`, routing key statement.requested: only the id of the export. */
@@ -214,7 +261,18 @@ export const TransactionEmitted: MessageFns<TransactionEmitted> = {
 };
 
 function createBaseEmittedTransaction(): EmittedTransaction {
-  return { id: "", amount: "", operation: "", currency: "", description: "", merchant: "" };
+  return {
+    id: "",
+    amount: "",
+    operation: "",
+    currency: "",
+    description: "",
+    merchant: "",
+    toUserId: "",
+    via: "",
+    reference: "",
+    metadata: {},
+  };
 }
 
 export const EmittedTransaction: MessageFns<EmittedTransaction> = {
@@ -237,6 +295,18 @@ export const EmittedTransaction: MessageFns<EmittedTransaction> = {
     if (message.merchant !== "") {
       writer.uint32(50).string(message.merchant);
     }
+    if (message.toUserId !== "") {
+      writer.uint32(58).string(message.toUserId);
+    }
+    if (message.via !== "") {
+      writer.uint32(66).string(message.via);
+    }
+    if (message.reference !== "") {
+      writer.uint32(74).string(message.reference);
+    }
+    globalThis.Object.entries(message.metadata).forEach(([key, value]: [string, string]) => {
+      EmittedTransaction_MetadataEntry.encode({ key: key as any, value }, writer.uint32(82).fork()).join();
+    });
     return writer;
   },
 
@@ -301,6 +371,41 @@ export const EmittedTransaction: MessageFns<EmittedTransaction> = {
             message.merchant = reader.string();
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.toUserId = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.via = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.reference = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            const entry10 = EmittedTransaction_MetadataEntry.decode(reader, reader.uint32());
+            if (entry10.value !== undefined) {
+              message.metadata[entry10.key] = entry10.value;
+            }
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -321,6 +426,27 @@ export const EmittedTransaction: MessageFns<EmittedTransaction> = {
       currency: isSet(object.currency) ? globalThis.String(object.currency) : "",
       description: isSet(object.description) ? globalThis.String(object.description) : "",
       merchant: isSet(object.merchant) ? globalThis.String(object.merchant) : "",
+      toUserId: isSet(object.toUserId)
+        ? globalThis.String(object.toUserId)
+        : isSet(object.to_user_id)
+        ? globalThis.String(object.to_user_id)
+        : "",
+      via: isSet(object.via) ? globalThis.String(object.via) : "",
+      reference: isSet(object.reference) ? globalThis.String(object.reference) : "",
+      metadata: isObject(object.metadata)
+        ? (globalThis.Object.entries(object.metadata) as [string, any][]).reduce(
+          (acc: { [key: string]: string }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.String(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : {},
     };
   },
 
@@ -344,6 +470,24 @@ export const EmittedTransaction: MessageFns<EmittedTransaction> = {
     if (message.merchant !== "") {
       obj.merchant = message.merchant;
     }
+    if (message.toUserId !== "") {
+      obj.toUserId = message.toUserId;
+    }
+    if (message.via !== "") {
+      obj.via = message.via;
+    }
+    if (message.reference !== "") {
+      obj.reference = message.reference;
+    }
+    if (message.metadata) {
+      const entries = globalThis.Object.entries(message.metadata) as [string, string][];
+      if (entries.length > 0) {
+        obj.metadata = {};
+        entries.forEach(([k, v]) => {
+          obj.metadata[k] = v;
+        });
+      }
+    }
     return obj;
   },
 
@@ -358,6 +502,103 @@ export const EmittedTransaction: MessageFns<EmittedTransaction> = {
     message.currency = object.currency ?? "";
     message.description = object.description ?? "";
     message.merchant = object.merchant ?? "";
+    message.toUserId = object.toUserId ?? "";
+    message.via = object.via ?? "";
+    message.reference = object.reference ?? "";
+    message.metadata = (globalThis.Object.entries(object.metadata ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    return message;
+  },
+};
+
+function createBaseEmittedTransaction_MetadataEntry(): EmittedTransaction_MetadataEntry {
+  return { key: "", value: "" };
+}
+
+export const EmittedTransaction_MetadataEntry: MessageFns<EmittedTransaction_MetadataEntry> = {
+  encode(message: EmittedTransaction_MetadataEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EmittedTransaction_MetadataEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEmittedTransaction_MetadataEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): EmittedTransaction_MetadataEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.String(object.value) : "",
+    };
+  },
+
+  toJSON(message: EmittedTransaction_MetadataEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<EmittedTransaction_MetadataEntry>): EmittedTransaction_MetadataEntry {
+    return EmittedTransaction_MetadataEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EmittedTransaction_MetadataEntry>): EmittedTransaction_MetadataEntry {
+    const message = createBaseEmittedTransaction_MetadataEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
     return message;
   },
 };
@@ -602,6 +843,133 @@ export const TransactionCreated: MessageFns<TransactionCreated> = {
   },
 };
 
+function createBaseHoldChanged(): HoldChanged {
+  return { userId: "", walletId: "", currency: "", transaction: undefined };
+}
+
+export const HoldChanged: MessageFns<HoldChanged> = {
+  encode(message: HoldChanged, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.userId !== "") {
+      writer.uint32(10).string(message.userId);
+    }
+    if (message.walletId !== "") {
+      writer.uint32(18).string(message.walletId);
+    }
+    if (message.currency !== "") {
+      writer.uint32(26).string(message.currency);
+    }
+    if (message.transaction !== undefined) {
+      CreatedTransaction.encode(message.transaction, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HoldChanged {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHoldChanged();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.userId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.walletId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.currency = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.transaction = CreatedTransaction.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): HoldChanged {
+    return {
+      userId: isSet(object.userId)
+        ? globalThis.String(object.userId)
+        : isSet(object.user_id)
+        ? globalThis.String(object.user_id)
+        : "",
+      walletId: isSet(object.walletId)
+        ? globalThis.String(object.walletId)
+        : isSet(object.wallet_id)
+        ? globalThis.String(object.wallet_id)
+        : "",
+      currency: isSet(object.currency) ? globalThis.String(object.currency) : "",
+      transaction: isSet(object.transaction) ? CreatedTransaction.fromJSON(object.transaction) : undefined,
+    };
+  },
+
+  toJSON(message: HoldChanged): unknown {
+    const obj: any = {};
+    if (message.userId !== "") {
+      obj.userId = message.userId;
+    }
+    if (message.walletId !== "") {
+      obj.walletId = message.walletId;
+    }
+    if (message.currency !== "") {
+      obj.currency = message.currency;
+    }
+    if (message.transaction !== undefined) {
+      obj.transaction = CreatedTransaction.toJSON(message.transaction);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<HoldChanged>): HoldChanged {
+    return HoldChanged.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<HoldChanged>): HoldChanged {
+    const message = createBaseHoldChanged();
+    message.userId = object.userId ?? "";
+    message.walletId = object.walletId ?? "";
+    message.currency = object.currency ?? "";
+    message.transaction = (object.transaction !== undefined && object.transaction !== null)
+      ? CreatedTransaction.fromPartial(object.transaction)
+      : undefined;
+    return message;
+  },
+};
+
 function createBaseCreatedTransaction(): CreatedTransaction {
   return {
     id: "",
@@ -615,6 +983,14 @@ function createBaseCreatedTransaction(): CreatedTransaction {
     description: undefined,
     occurredAt: "",
     hash: "",
+    source: "",
+    actor: "",
+    metadata: {},
+    previousHash: "",
+    held: undefined,
+    heldAfter: undefined,
+    parentUsed: undefined,
+    groupId: undefined,
   };
 }
 
@@ -655,6 +1031,30 @@ export const CreatedTransaction: MessageFns<CreatedTransaction> = {
     }
     if (message.hash !== "") {
       writer.uint32(90).string(message.hash);
+    }
+    if (message.source !== "") {
+      writer.uint32(98).string(message.source);
+    }
+    if (message.actor !== "") {
+      writer.uint32(106).string(message.actor);
+    }
+    globalThis.Object.entries(message.metadata).forEach(([key, value]: [string, string]) => {
+      CreatedTransaction_MetadataEntry.encode({ key: key as any, value }, writer.uint32(114).fork()).join();
+    });
+    if (message.previousHash !== "") {
+      writer.uint32(122).string(message.previousHash);
+    }
+    if (message.held !== undefined) {
+      writer.uint32(130).string(message.held);
+    }
+    if (message.heldAfter !== undefined) {
+      writer.uint32(138).string(message.heldAfter);
+    }
+    if (message.parentUsed !== undefined) {
+      writer.uint32(146).string(message.parentUsed);
+    }
+    if (message.groupId !== undefined) {
+      writer.uint32(154).string(message.groupId);
     }
     return writer;
   },
@@ -760,6 +1160,73 @@ export const CreatedTransaction: MessageFns<CreatedTransaction> = {
             message.hash = reader.string();
             continue;
           }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.source = reader.string();
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.actor = reader.string();
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            const entry14 = CreatedTransaction_MetadataEntry.decode(reader, reader.uint32());
+            if (entry14.value !== undefined) {
+              message.metadata[entry14.key] = entry14.value;
+            }
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.previousHash = reader.string();
+            continue;
+          }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.held = reader.string();
+            continue;
+          }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.heldAfter = reader.string();
+            continue;
+          }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.parentUsed = reader.string();
+            continue;
+          }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.groupId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -801,6 +1268,43 @@ export const CreatedTransaction: MessageFns<CreatedTransaction> = {
         ? globalThis.String(object.occurred_at)
         : "",
       hash: isSet(object.hash) ? globalThis.String(object.hash) : "",
+      source: isSet(object.source) ? globalThis.String(object.source) : "",
+      actor: isSet(object.actor) ? globalThis.String(object.actor) : "",
+      metadata: isObject(object.metadata)
+        ? (globalThis.Object.entries(object.metadata) as [string, any][]).reduce(
+          (acc: { [key: string]: string }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.String(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : {},
+      previousHash: isSet(object.previousHash)
+        ? globalThis.String(object.previousHash)
+        : isSet(object.previous_hash)
+        ? globalThis.String(object.previous_hash)
+        : "",
+      held: isSet(object.held) ? globalThis.String(object.held) : undefined,
+      heldAfter: isSet(object.heldAfter)
+        ? globalThis.String(object.heldAfter)
+        : isSet(object.held_after)
+        ? globalThis.String(object.held_after)
+        : undefined,
+      parentUsed: isSet(object.parentUsed)
+        ? globalThis.String(object.parentUsed)
+        : isSet(object.parent_used)
+        ? globalThis.String(object.parent_used)
+        : undefined,
+      groupId: isSet(object.groupId)
+        ? globalThis.String(object.groupId)
+        : isSet(object.group_id)
+        ? globalThis.String(object.group_id)
+        : undefined,
     };
   },
 
@@ -839,6 +1343,36 @@ export const CreatedTransaction: MessageFns<CreatedTransaction> = {
     if (message.hash !== "") {
       obj.hash = message.hash;
     }
+    if (message.source !== "") {
+      obj.source = message.source;
+    }
+    if (message.actor !== "") {
+      obj.actor = message.actor;
+    }
+    if (message.metadata) {
+      const entries = globalThis.Object.entries(message.metadata) as [string, string][];
+      if (entries.length > 0) {
+        obj.metadata = {};
+        entries.forEach(([k, v]) => {
+          obj.metadata[k] = v;
+        });
+      }
+    }
+    if (message.previousHash !== "") {
+      obj.previousHash = message.previousHash;
+    }
+    if (message.held !== undefined) {
+      obj.held = message.held;
+    }
+    if (message.heldAfter !== undefined) {
+      obj.heldAfter = message.heldAfter;
+    }
+    if (message.parentUsed !== undefined) {
+      obj.parentUsed = message.parentUsed;
+    }
+    if (message.groupId !== undefined) {
+      obj.groupId = message.groupId;
+    }
     return obj;
   },
 
@@ -858,12 +1392,113 @@ export const CreatedTransaction: MessageFns<CreatedTransaction> = {
     message.description = object.description ?? undefined;
     message.occurredAt = object.occurredAt ?? "";
     message.hash = object.hash ?? "";
+    message.source = object.source ?? "";
+    message.actor = object.actor ?? "";
+    message.metadata = (globalThis.Object.entries(object.metadata ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    message.previousHash = object.previousHash ?? "";
+    message.held = object.held ?? undefined;
+    message.heldAfter = object.heldAfter ?? undefined;
+    message.parentUsed = object.parentUsed ?? undefined;
+    message.groupId = object.groupId ?? undefined;
+    return message;
+  },
+};
+
+function createBaseCreatedTransaction_MetadataEntry(): CreatedTransaction_MetadataEntry {
+  return { key: "", value: "" };
+}
+
+export const CreatedTransaction_MetadataEntry: MessageFns<CreatedTransaction_MetadataEntry> = {
+  encode(message: CreatedTransaction_MetadataEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CreatedTransaction_MetadataEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCreatedTransaction_MetadataEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CreatedTransaction_MetadataEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.String(object.value) : "",
+    };
+  },
+
+  toJSON(message: CreatedTransaction_MetadataEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<CreatedTransaction_MetadataEntry>): CreatedTransaction_MetadataEntry {
+    return CreatedTransaction_MetadataEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CreatedTransaction_MetadataEntry>): CreatedTransaction_MetadataEntry {
+    const message = createBaseCreatedTransaction_MetadataEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
     return message;
   },
 };
 
 function createBaseTransactionRejected(): TransactionRejected {
-  return { messageId: "", userId: "", reason: "", message: "" };
+  return { messageId: "", userId: "", reason: "", message: "", walletId: undefined };
 }
 
 export const TransactionRejected: MessageFns<TransactionRejected> = {
@@ -879,6 +1514,9 @@ export const TransactionRejected: MessageFns<TransactionRejected> = {
     }
     if (message.message !== "") {
       writer.uint32(34).string(message.message);
+    }
+    if (message.walletId !== undefined) {
+      writer.uint32(42).string(message.walletId);
     }
     return writer;
   },
@@ -928,6 +1566,14 @@ export const TransactionRejected: MessageFns<TransactionRejected> = {
             message.message = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.walletId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -954,6 +1600,11 @@ export const TransactionRejected: MessageFns<TransactionRejected> = {
         : "",
       reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
       message: isSet(object.message) ? globalThis.String(object.message) : "",
+      walletId: isSet(object.walletId)
+        ? globalThis.String(object.walletId)
+        : isSet(object.wallet_id)
+        ? globalThis.String(object.wallet_id)
+        : undefined,
     };
   },
 
@@ -971,6 +1622,9 @@ export const TransactionRejected: MessageFns<TransactionRejected> = {
     if (message.message !== "") {
       obj.message = message.message;
     }
+    if (message.walletId !== undefined) {
+      obj.walletId = message.walletId;
+    }
     return obj;
   },
 
@@ -983,6 +1637,7 @@ export const TransactionRejected: MessageFns<TransactionRejected> = {
     message.userId = object.userId ?? "";
     message.reason = object.reason ?? "";
     message.message = object.message ?? "";
+    message.walletId = object.walletId ?? undefined;
     return message;
   },
 };
@@ -1377,6 +2032,10 @@ export type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends { $case: string; value: unknown } ? { $case: T["$case"]; value?: DeepPartial<T["value"]> }
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
+
+function isObject(value: any): boolean {
+  return typeof value === "object" && value !== null;
+}
 
 function isSet(value: any): boolean {
   return value !== null && value !== undefined;

@@ -104,6 +104,64 @@ export function statementStatusToJSON(object: StatementStatus): string {
   }
 }
 
+export const SearchStatus = {
+  UNSPECIFIED: 0,
+  /** COMPLETE - No line was missing when the call arrived. */
+  COMPLETE: 1,
+  /** BEHIND - Lines may be missing: `SearchLinesResponse.missing` says why. */
+  BEHIND: 2,
+  /** UNKNOWN - Whether lines are missing is not known: `SearchLinesResponse.missing` says why. */
+  UNKNOWN: 3,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type SearchStatus = typeof SearchStatus[keyof typeof SearchStatus];
+
+export namespace SearchStatus {
+  export type UNSPECIFIED = typeof SearchStatus.UNSPECIFIED;
+  export type COMPLETE = typeof SearchStatus.COMPLETE;
+  export type BEHIND = typeof SearchStatus.BEHIND;
+  export type UNKNOWN = typeof SearchStatus.UNKNOWN;
+  export type UNRECOGNIZED = typeof SearchStatus.UNRECOGNIZED;
+}
+
+export function searchStatusFromJSON(object: any): SearchStatus {
+  switch (object) {
+    case 0:
+    case "SEARCH_STATUS_UNSPECIFIED":
+      return SearchStatus.UNSPECIFIED;
+    case 1:
+    case "SEARCH_STATUS_COMPLETE":
+      return SearchStatus.COMPLETE;
+    case 2:
+    case "SEARCH_STATUS_BEHIND":
+      return SearchStatus.BEHIND;
+    case 3:
+    case "SEARCH_STATUS_UNKNOWN":
+      return SearchStatus.UNKNOWN;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return SearchStatus.UNRECOGNIZED;
+  }
+}
+
+export function searchStatusToJSON(object: SearchStatus): string {
+  switch (object) {
+    case SearchStatus.UNSPECIFIED:
+      return "SEARCH_STATUS_UNSPECIFIED";
+    case SearchStatus.COMPLETE:
+      return "SEARCH_STATUS_COMPLETE";
+    case SearchStatus.BEHIND:
+      return "SEARCH_STATUS_BEHIND";
+    case SearchStatus.UNKNOWN:
+      return "SEARCH_STATUS_UNKNOWN";
+    case SearchStatus.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 export const ExportStatus = {
   UNSPECIFIED: 0,
   QUEUED: 1,
@@ -301,13 +359,19 @@ export interface StatementLine {
   description?:
     | string
     | undefined;
-  /** Exactly one of the two is above 0; neither is ever negative. */
+  /** At most one of the two is above 0; neither is ever negative. */
   debitMinor: bigint;
   creditMinor: bigint;
   balanceAfterMinor: bigint;
   contraAccount: string;
   parentId?: string | undefined;
   hash: Buffer;
+  /**
+   * Money that was reserved (above 0) or released (below 0) by it, and what is reserved since. A line
+   * that moves no money, of a hold or a release, has neither debit nor credit.
+   */
+  heldMinor?: bigint | undefined;
+  heldAfterMinor?: bigint | undefined;
 }
 
 export interface Statement {
@@ -333,6 +397,13 @@ export interface Statement {
     | undefined;
   /** If inconsistent: the contradiction, and the command that repairs it. */
   inconsistency: string;
+  /**
+   * At the end of the range: what is reserved, and the closing balance without it. With
+   * `include_holds`. The latter does not count the overdraft limit, as `available_minor` of a
+   * wallet does: what the limit was is not in the ledger.
+   */
+  heldClosingMinor?: bigint | undefined;
+  availableClosingMinor?: bigint | undefined;
 }
 
 export interface GenerateStatementRequest {
@@ -351,12 +422,17 @@ export interface GenerateStatementRequest {
   pageSize: number;
   pageToken: string;
   /**
-   * Filter; absent: all. With a filter, a page can be shorter than `page_size`, or empty, before
-   * the last one.
+   * Filter; absent: all. With a filter, or without lines of holds, a page can be shorter than
+   * `page_size`, or empty, before the last one.
    */
   operations: Operation[];
   /** Newest first. */
   descending: boolean;
+  /**
+   * Also the lines of holds and releases, and what is reserved. Without it no line has `held_minor`
+   * or `held_after_minor`.
+   */
+  includeHolds?: boolean | undefined;
 }
 
 export interface GenerateStatementResponse {
@@ -408,6 +484,41 @@ export interface WalletInconsistency {
   inconsistency: string;
 }
 
+export interface SearchLinesRequest {
+  /** The owner of the wallet. Customers can omit it; staff without it search all wallets. */
+  userId: string;
+  /** ISO 4217; absent: the server's default, and in a search of all wallets every one. */
+  currency: string;
+  /** What the metadata of the lines has: a key that the setting SEARCH_KEYS names, and its value. */
+  key: string;
+  value: string;
+  pageSize: number;
+  pageToken: string;
+}
+
+export interface SearchLinesResponse {
+  /** A page can be shorter than `page_size`, or empty, before the last one. */
+  lines: FoundLine[];
+  nextPageToken: string;
+  status: SearchStatus;
+  /** Why lines may be missing; empty if none is. */
+  missing: string;
+}
+
+export interface FoundLine {
+  walletId: string;
+  userId: string;
+  currency: string;
+  exponent: number;
+  line: StatementLine | undefined;
+  metadata: { [key: string]: string };
+}
+
+export interface FoundLine_MetadataEntry {
+  key: string;
+  value: string;
+}
+
 export interface Export {
   id: string;
   status: ExportStatus;
@@ -434,6 +545,8 @@ export interface Export {
   mailFailure: string;
   finishedAt?: Date | undefined;
   byteOrderMark: boolean;
+  /** Whether lines of holds and releases are in the file. */
+  includeHolds?: boolean | undefined;
 }
 
 export interface CreateExportRequest {
@@ -453,6 +566,8 @@ export interface CreateExportRequest {
   /** Identifies the export among those of the caller; absent: each call creates a new one. */
   idempotencyKey: string;
   dryRun: boolean;
+  /** Also the lines of holds and releases. CSV then has the columns `held` and `held_balance`. */
+  includeHolds?: boolean | undefined;
 }
 
 export interface CreateExportResponse {
@@ -584,6 +699,8 @@ function createBaseStatementLine(): StatementLine {
     contraAccount: "",
     parentId: undefined,
     hash: Buffer.alloc(0),
+    heldMinor: undefined,
+    heldAfterMinor: undefined,
   };
 }
 
@@ -633,6 +750,18 @@ export const StatementLine: MessageFns<StatementLine> = {
     }
     if (message.hash.length !== 0) {
       writer.uint32(90).bytes(message.hash);
+    }
+    if (message.heldMinor !== undefined) {
+      if (BigInt.asIntN(64, message.heldMinor) !== message.heldMinor) {
+        throw new globalThis.Error("value provided for field message.heldMinor of type int64 too large");
+      }
+      writer.uint32(96).int64(message.heldMinor);
+    }
+    if (message.heldAfterMinor !== undefined) {
+      if (BigInt.asIntN(64, message.heldAfterMinor) !== message.heldAfterMinor) {
+        throw new globalThis.Error("value provided for field message.heldAfterMinor of type int64 too large");
+      }
+      writer.uint32(104).int64(message.heldAfterMinor);
     }
     return writer;
   },
@@ -738,6 +867,22 @@ export const StatementLine: MessageFns<StatementLine> = {
             message.hash = Buffer.from(reader.bytes());
             continue;
           }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.heldMinor = reader.int64() as bigint;
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.heldAfterMinor = reader.int64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -791,6 +936,16 @@ export const StatementLine: MessageFns<StatementLine> = {
         ? globalThis.String(object.parent_id)
         : undefined,
       hash: isSet(object.hash) ? Buffer.from(bytesFromBase64(object.hash)) : Buffer.alloc(0),
+      heldMinor: isSet(object.heldMinor)
+        ? BigInt(object.heldMinor)
+        : isSet(object.held_minor)
+        ? BigInt(object.held_minor)
+        : undefined,
+      heldAfterMinor: isSet(object.heldAfterMinor)
+        ? BigInt(object.heldAfterMinor)
+        : isSet(object.held_after_minor)
+        ? BigInt(object.held_after_minor)
+        : undefined,
     };
   },
 
@@ -829,6 +984,12 @@ export const StatementLine: MessageFns<StatementLine> = {
     if (message.hash.length !== 0) {
       obj.hash = base64FromBytes(message.hash);
     }
+    if (message.heldMinor !== undefined) {
+      obj.heldMinor = message.heldMinor.toString();
+    }
+    if (message.heldAfterMinor !== undefined) {
+      obj.heldAfterMinor = message.heldAfterMinor.toString();
+    }
     return obj;
   },
 
@@ -854,6 +1015,12 @@ export const StatementLine: MessageFns<StatementLine> = {
     message.contraAccount = object.contraAccount ?? "";
     message.parentId = object.parentId ?? undefined;
     message.hash = object.hash ?? Buffer.alloc(0);
+    message.heldMinor = (object.heldMinor !== undefined && object.heldMinor !== null)
+      ? BigInt(object.heldMinor)
+      : undefined;
+    message.heldAfterMinor = (object.heldAfterMinor !== undefined && object.heldAfterMinor !== null)
+      ? BigInt(object.heldAfterMinor)
+      : undefined;
     return message;
   },
 };
@@ -874,6 +1041,8 @@ function createBaseStatement(): Statement {
     lines: [],
     behindBy: undefined,
     inconsistency: "",
+    heldClosingMinor: undefined,
+    availableClosingMinor: undefined,
   };
 }
 
@@ -935,6 +1104,18 @@ export const Statement: MessageFns<Statement> = {
     }
     if (message.inconsistency !== "") {
       writer.uint32(114).string(message.inconsistency);
+    }
+    if (message.heldClosingMinor !== undefined) {
+      if (BigInt.asIntN(64, message.heldClosingMinor) !== message.heldClosingMinor) {
+        throw new globalThis.Error("value provided for field message.heldClosingMinor of type int64 too large");
+      }
+      writer.uint32(120).int64(message.heldClosingMinor);
+    }
+    if (message.availableClosingMinor !== undefined) {
+      if (BigInt.asIntN(64, message.availableClosingMinor) !== message.availableClosingMinor) {
+        throw new globalThis.Error("value provided for field message.availableClosingMinor of type int64 too large");
+      }
+      writer.uint32(128).int64(message.availableClosingMinor);
     }
     return writer;
   },
@@ -1064,6 +1245,22 @@ export const Statement: MessageFns<Statement> = {
             message.inconsistency = reader.string();
             continue;
           }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.heldClosingMinor = reader.int64() as bigint;
+            continue;
+          }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.availableClosingMinor = reader.int64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1122,6 +1319,16 @@ export const Statement: MessageFns<Statement> = {
         ? BigInt(object.behind_by)
         : undefined,
       inconsistency: isSet(object.inconsistency) ? globalThis.String(object.inconsistency) : "",
+      heldClosingMinor: isSet(object.heldClosingMinor)
+        ? BigInt(object.heldClosingMinor)
+        : isSet(object.held_closing_minor)
+        ? BigInt(object.held_closing_minor)
+        : undefined,
+      availableClosingMinor: isSet(object.availableClosingMinor)
+        ? BigInt(object.availableClosingMinor)
+        : isSet(object.available_closing_minor)
+        ? BigInt(object.available_closing_minor)
+        : undefined,
     };
   },
 
@@ -1169,6 +1376,12 @@ export const Statement: MessageFns<Statement> = {
     if (message.inconsistency !== "") {
       obj.inconsistency = message.inconsistency;
     }
+    if (message.heldClosingMinor !== undefined) {
+      obj.heldClosingMinor = message.heldClosingMinor.toString();
+    }
+    if (message.availableClosingMinor !== undefined) {
+      obj.availableClosingMinor = message.availableClosingMinor.toString();
+    }
     return obj;
   },
 
@@ -1201,6 +1414,13 @@ export const Statement: MessageFns<Statement> = {
       ? BigInt(object.behindBy)
       : undefined;
     message.inconsistency = object.inconsistency ?? "";
+    message.heldClosingMinor = (object.heldClosingMinor !== undefined && object.heldClosingMinor !== null)
+      ? BigInt(object.heldClosingMinor)
+      : undefined;
+    message.availableClosingMinor =
+      (object.availableClosingMinor !== undefined && object.availableClosingMinor !== null)
+        ? BigInt(object.availableClosingMinor)
+        : undefined;
     return message;
   },
 };
@@ -1216,6 +1436,7 @@ function createBaseGenerateStatementRequest(): GenerateStatementRequest {
     pageToken: "",
     operations: [],
     descending: false,
+    includeHolds: undefined,
   };
 }
 
@@ -1251,6 +1472,9 @@ export const GenerateStatementRequest: MessageFns<GenerateStatementRequest> = {
     }
     if (message.descending !== false) {
       writer.uint32(72).bool(message.descending);
+    }
+    if (message.includeHolds !== undefined) {
+      writer.uint32(80).bool(message.includeHolds);
     }
     return writer;
   },
@@ -1350,6 +1574,14 @@ export const GenerateStatementRequest: MessageFns<GenerateStatementRequest> = {
             message.descending = reader.bool();
             continue;
           }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.includeHolds = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1387,6 +1619,11 @@ export const GenerateStatementRequest: MessageFns<GenerateStatementRequest> = {
         ? object.operations.map((e: any) => operationFromJSON(e))
         : [],
       descending: isSet(object.descending) ? globalThis.Boolean(object.descending) : false,
+      includeHolds: isSet(object.includeHolds)
+        ? globalThis.Boolean(object.includeHolds)
+        : isSet(object.include_holds)
+        ? globalThis.Boolean(object.include_holds)
+        : undefined,
     };
   },
 
@@ -1419,6 +1656,9 @@ export const GenerateStatementRequest: MessageFns<GenerateStatementRequest> = {
     if (message.descending !== false) {
       obj.descending = message.descending;
     }
+    if (message.includeHolds !== undefined) {
+      obj.includeHolds = message.includeHolds;
+    }
     return obj;
   },
 
@@ -1436,6 +1676,7 @@ export const GenerateStatementRequest: MessageFns<GenerateStatementRequest> = {
     message.pageToken = object.pageToken ?? "";
     message.operations = object.operations?.map((e) => e) || [];
     message.descending = object.descending ?? false;
+    message.includeHolds = object.includeHolds ?? undefined;
     return message;
   },
 };
@@ -2025,6 +2266,562 @@ export const WalletInconsistency: MessageFns<WalletInconsistency> = {
   },
 };
 
+function createBaseSearchLinesRequest(): SearchLinesRequest {
+  return { userId: "", currency: "", key: "", value: "", pageSize: 0, pageToken: "" };
+}
+
+export const SearchLinesRequest: MessageFns<SearchLinesRequest> = {
+  encode(message: SearchLinesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.userId !== "") {
+      writer.uint32(10).string(message.userId);
+    }
+    if (message.currency !== "") {
+      writer.uint32(18).string(message.currency);
+    }
+    if (message.key !== "") {
+      writer.uint32(26).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(34).string(message.value);
+    }
+    if (message.pageSize !== 0) {
+      writer.uint32(40).int32(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      writer.uint32(50).string(message.pageToken);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SearchLinesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSearchLinesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.userId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.currency = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.pageSize = reader.int32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.pageToken = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SearchLinesRequest {
+    return {
+      userId: isSet(object.userId)
+        ? globalThis.String(object.userId)
+        : isSet(object.user_id)
+        ? globalThis.String(object.user_id)
+        : "",
+      currency: isSet(object.currency) ? globalThis.String(object.currency) : "",
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.String(object.value) : "",
+      pageSize: isSet(object.pageSize)
+        ? globalThis.Number(object.pageSize)
+        : isSet(object.page_size)
+        ? globalThis.Number(object.page_size)
+        : 0,
+      pageToken: isSet(object.pageToken)
+        ? globalThis.String(object.pageToken)
+        : isSet(object.page_token)
+        ? globalThis.String(object.page_token)
+        : "",
+    };
+  },
+
+  toJSON(message: SearchLinesRequest): unknown {
+    const obj: any = {};
+    if (message.userId !== "") {
+      obj.userId = message.userId;
+    }
+    if (message.currency !== "") {
+      obj.currency = message.currency;
+    }
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    if (message.pageSize !== 0) {
+      obj.pageSize = Math.round(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      obj.pageToken = message.pageToken;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SearchLinesRequest>): SearchLinesRequest {
+    return SearchLinesRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SearchLinesRequest>): SearchLinesRequest {
+    const message = createBaseSearchLinesRequest();
+    message.userId = object.userId ?? "";
+    message.currency = object.currency ?? "";
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
+    message.pageSize = object.pageSize ?? 0;
+    message.pageToken = object.pageToken ?? "";
+    return message;
+  },
+};
+
+function createBaseSearchLinesResponse(): SearchLinesResponse {
+  return { lines: [], nextPageToken: "", status: 0, missing: "" };
+}
+
+export const SearchLinesResponse: MessageFns<SearchLinesResponse> = {
+  encode(message: SearchLinesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.lines) {
+      FoundLine.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.nextPageToken !== "") {
+      writer.uint32(18).string(message.nextPageToken);
+    }
+    if (message.status !== 0) {
+      writer.uint32(24).int32(message.status);
+    }
+    if (message.missing !== "") {
+      writer.uint32(34).string(message.missing);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SearchLinesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSearchLinesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.lines.push(FoundLine.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nextPageToken = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.status = reader.int32() as any;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.missing = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SearchLinesResponse {
+    return {
+      lines: globalThis.Array.isArray(object?.lines) ? object.lines.map((e: any) => FoundLine.fromJSON(e)) : [],
+      nextPageToken: isSet(object.nextPageToken)
+        ? globalThis.String(object.nextPageToken)
+        : isSet(object.next_page_token)
+        ? globalThis.String(object.next_page_token)
+        : "",
+      status: isSet(object.status) ? searchStatusFromJSON(object.status) : 0,
+      missing: isSet(object.missing) ? globalThis.String(object.missing) : "",
+    };
+  },
+
+  toJSON(message: SearchLinesResponse): unknown {
+    const obj: any = {};
+    if (message.lines?.length) {
+      obj.lines = message.lines.map((e) => FoundLine.toJSON(e));
+    }
+    if (message.nextPageToken !== "") {
+      obj.nextPageToken = message.nextPageToken;
+    }
+    if (message.status !== 0) {
+      obj.status = searchStatusToJSON(message.status);
+    }
+    if (message.missing !== "") {
+      obj.missing = message.missing;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SearchLinesResponse>): SearchLinesResponse {
+    return SearchLinesResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SearchLinesResponse>): SearchLinesResponse {
+    const message = createBaseSearchLinesResponse();
+    message.lines = object.lines?.map((e) => FoundLine.fromPartial(e)) || [];
+    message.nextPageToken = object.nextPageToken ?? "";
+    message.status = object.status ?? 0;
+    message.missing = object.missing ?? "";
+    return message;
+  },
+};
+
+function createBaseFoundLine(): FoundLine {
+  return { walletId: "", userId: "", currency: "", exponent: 0, line: undefined, metadata: {} };
+}
+
+export const FoundLine: MessageFns<FoundLine> = {
+  encode(message: FoundLine, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.walletId !== "") {
+      writer.uint32(10).string(message.walletId);
+    }
+    if (message.userId !== "") {
+      writer.uint32(18).string(message.userId);
+    }
+    if (message.currency !== "") {
+      writer.uint32(26).string(message.currency);
+    }
+    if (message.exponent !== 0) {
+      writer.uint32(32).int32(message.exponent);
+    }
+    if (message.line !== undefined) {
+      StatementLine.encode(message.line, writer.uint32(42).fork()).join();
+    }
+    globalThis.Object.entries(message.metadata).forEach(([key, value]: [string, string]) => {
+      FoundLine_MetadataEntry.encode({ key: key as any, value }, writer.uint32(50).fork()).join();
+    });
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FoundLine {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFoundLine();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.walletId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.userId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.currency = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.exponent = reader.int32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.line = StatementLine.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            const entry6 = FoundLine_MetadataEntry.decode(reader, reader.uint32());
+            if (entry6.value !== undefined) {
+              message.metadata[entry6.key] = entry6.value;
+            }
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): FoundLine {
+    return {
+      walletId: isSet(object.walletId)
+        ? globalThis.String(object.walletId)
+        : isSet(object.wallet_id)
+        ? globalThis.String(object.wallet_id)
+        : "",
+      userId: isSet(object.userId)
+        ? globalThis.String(object.userId)
+        : isSet(object.user_id)
+        ? globalThis.String(object.user_id)
+        : "",
+      currency: isSet(object.currency) ? globalThis.String(object.currency) : "",
+      exponent: isSet(object.exponent) ? globalThis.Number(object.exponent) : 0,
+      line: isSet(object.line) ? StatementLine.fromJSON(object.line) : undefined,
+      metadata: isObject(object.metadata)
+        ? (globalThis.Object.entries(object.metadata) as [string, any][]).reduce(
+          (acc: { [key: string]: string }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.String(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : {},
+    };
+  },
+
+  toJSON(message: FoundLine): unknown {
+    const obj: any = {};
+    if (message.walletId !== "") {
+      obj.walletId = message.walletId;
+    }
+    if (message.userId !== "") {
+      obj.userId = message.userId;
+    }
+    if (message.currency !== "") {
+      obj.currency = message.currency;
+    }
+    if (message.exponent !== 0) {
+      obj.exponent = Math.round(message.exponent);
+    }
+    if (message.line !== undefined) {
+      obj.line = StatementLine.toJSON(message.line);
+    }
+    if (message.metadata) {
+      const entries = globalThis.Object.entries(message.metadata) as [string, string][];
+      if (entries.length > 0) {
+        obj.metadata = {};
+        entries.forEach(([k, v]) => {
+          obj.metadata[k] = v;
+        });
+      }
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<FoundLine>): FoundLine {
+    return FoundLine.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FoundLine>): FoundLine {
+    const message = createBaseFoundLine();
+    message.walletId = object.walletId ?? "";
+    message.userId = object.userId ?? "";
+    message.currency = object.currency ?? "";
+    message.exponent = object.exponent ?? 0;
+    message.line = (object.line !== undefined && object.line !== null)
+      ? StatementLine.fromPartial(object.line)
+      : undefined;
+    message.metadata = (globalThis.Object.entries(object.metadata ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    return message;
+  },
+};
+
+function createBaseFoundLine_MetadataEntry(): FoundLine_MetadataEntry {
+  return { key: "", value: "" };
+}
+
+export const FoundLine_MetadataEntry: MessageFns<FoundLine_MetadataEntry> = {
+  encode(message: FoundLine_MetadataEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FoundLine_MetadataEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFoundLine_MetadataEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): FoundLine_MetadataEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.String(object.value) : "",
+    };
+  },
+
+  toJSON(message: FoundLine_MetadataEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<FoundLine_MetadataEntry>): FoundLine_MetadataEntry {
+    return FoundLine_MetadataEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FoundLine_MetadataEntry>): FoundLine_MetadataEntry {
+    const message = createBaseFoundLine_MetadataEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
+    return message;
+  },
+};
+
 function createBaseExport(): Export {
   return {
     id: "",
@@ -2049,6 +2846,7 @@ function createBaseExport(): Export {
     mailFailure: "",
     finishedAt: undefined,
     byteOrderMark: false,
+    includeHolds: undefined,
   };
 }
 
@@ -2128,6 +2926,9 @@ export const Export: MessageFns<Export> = {
     }
     if (message.byteOrderMark !== false) {
       writer.uint32(176).bool(message.byteOrderMark);
+    }
+    if (message.includeHolds !== undefined) {
+      writer.uint32(184).bool(message.includeHolds);
     }
     return writer;
   },
@@ -2321,6 +3122,14 @@ export const Export: MessageFns<Export> = {
             message.byteOrderMark = reader.bool();
             continue;
           }
+          case 23: {
+            if (tag !== 184) {
+              break;
+            }
+
+            message.includeHolds = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2397,6 +3206,11 @@ export const Export: MessageFns<Export> = {
         : isSet(object.byte_order_mark)
         ? globalThis.Boolean(object.byte_order_mark)
         : false,
+      includeHolds: isSet(object.includeHolds)
+        ? globalThis.Boolean(object.includeHolds)
+        : isSet(object.include_holds)
+        ? globalThis.Boolean(object.include_holds)
+        : undefined,
     };
   },
 
@@ -2468,6 +3282,9 @@ export const Export: MessageFns<Export> = {
     if (message.byteOrderMark !== false) {
       obj.byteOrderMark = message.byteOrderMark;
     }
+    if (message.includeHolds !== undefined) {
+      obj.includeHolds = message.includeHolds;
+    }
     return obj;
   },
 
@@ -2498,6 +3315,7 @@ export const Export: MessageFns<Export> = {
     message.mailFailure = object.mailFailure ?? "";
     message.finishedAt = object.finishedAt ?? undefined;
     message.byteOrderMark = object.byteOrderMark ?? false;
+    message.includeHolds = object.includeHolds ?? undefined;
     return message;
   },
 };
@@ -2515,6 +3333,7 @@ function createBaseCreateExportRequest(): CreateExportRequest {
     byteOrderMark: false,
     idempotencyKey: "",
     dryRun: false,
+    includeHolds: undefined,
   };
 }
 
@@ -2552,6 +3371,9 @@ export const CreateExportRequest: MessageFns<CreateExportRequest> = {
     }
     if (message.dryRun !== false) {
       writer.uint32(88).bool(message.dryRun);
+    }
+    if (message.includeHolds !== undefined) {
+      writer.uint32(96).bool(message.includeHolds);
     }
     return writer;
   },
@@ -2657,6 +3479,14 @@ export const CreateExportRequest: MessageFns<CreateExportRequest> = {
             message.dryRun = reader.bool();
             continue;
           }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.includeHolds = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2698,6 +3528,11 @@ export const CreateExportRequest: MessageFns<CreateExportRequest> = {
         : isSet(object.dry_run)
         ? globalThis.Boolean(object.dry_run)
         : false,
+      includeHolds: isSet(object.includeHolds)
+        ? globalThis.Boolean(object.includeHolds)
+        : isSet(object.include_holds)
+        ? globalThis.Boolean(object.include_holds)
+        : undefined,
     };
   },
 
@@ -2736,6 +3571,9 @@ export const CreateExportRequest: MessageFns<CreateExportRequest> = {
     if (message.dryRun !== false) {
       obj.dryRun = message.dryRun;
     }
+    if (message.includeHolds !== undefined) {
+      obj.includeHolds = message.includeHolds;
+    }
     return obj;
   },
 
@@ -2755,6 +3593,7 @@ export const CreateExportRequest: MessageFns<CreateExportRequest> = {
     message.byteOrderMark = object.byteOrderMark ?? false;
     message.idempotencyKey = object.idempotencyKey ?? "";
     message.dryRun = object.dryRun ?? false;
+    message.includeHolds = object.includeHolds ?? undefined;
     return message;
   },
 };
@@ -4775,6 +5614,19 @@ export const StatementServiceService = {
     responseSerialize: (value: WatchLinesResponse): Buffer => Buffer.from(WatchLinesResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): WatchLinesResponse => WatchLinesResponse.decode(value),
   },
+  /**
+   * Lines with a value in their metadata, newest first. The status says whether lines may be
+   * missing.
+   */
+  searchLines: {
+    path: "/digitalwallet.statement.v1.StatementService/SearchLines" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SearchLinesRequest): Buffer => Buffer.from(SearchLinesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SearchLinesRequest => SearchLinesRequest.decode(value),
+    responseSerialize: (value: SearchLinesResponse): Buffer => Buffer.from(SearchLinesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SearchLinesResponse => SearchLinesResponse.decode(value),
+  },
   createExport: {
     path: "/digitalwallet.statement.v1.StatementService/CreateExport" as const,
     requestStream: false as const,
@@ -4901,6 +5753,11 @@ export interface StatementServiceServer extends UntypedServiceImplementation {
    * response comes at once and says where the stream begins; then there is one at least every 15 s.
    */
   watchLines: handleServerStreamingCall<WatchLinesRequest, WatchLinesResponse>;
+  /**
+   * Lines with a value in their metadata, newest first. The status says whether lines may be
+   * missing.
+   */
+  searchLines: handleUnaryCall<SearchLinesRequest, SearchLinesResponse>;
   createExport: handleUnaryCall<CreateExportRequest, CreateExportResponse>;
   getExport: handleUnaryCall<GetExportRequest, GetExportResponse>;
   listExports: handleUnaryCall<ListExportsRequest, ListExportsResponse>;
@@ -4943,6 +5800,25 @@ export interface StatementServiceClient extends Client {
     metadata?: Metadata,
     options?: Partial<CallOptions>,
   ): ClientReadableStream<WatchLinesResponse>;
+  /**
+   * Lines with a value in their metadata, newest first. The status says whether lines may be
+   * missing.
+   */
+  searchLines(
+    request: SearchLinesRequest,
+    callback: (error: ServiceError | null, response: SearchLinesResponse) => void,
+  ): ClientUnaryCall;
+  searchLines(
+    request: SearchLinesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: SearchLinesResponse) => void,
+  ): ClientUnaryCall;
+  searchLines(
+    request: SearchLinesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: SearchLinesResponse) => void,
+  ): ClientUnaryCall;
   createExport(
     request: CreateExportRequest,
     callback: (error: ServiceError | null, response: CreateExportResponse) => void,
@@ -5140,6 +6016,10 @@ function fromJsonTimestamp(o: any): Date {
   } else {
     return fromTimestamp(Timestamp.fromJSON(o));
   }
+}
+
+function isObject(value: any): boolean {
+  return typeof value === "object" && value !== null;
 }
 
 function isSet(value: any): boolean {

@@ -43,6 +43,14 @@ export const Operation = {
   PURCHASE: 3,
   REVERSAL: 4,
   CANCELLATION: 5,
+  /** TRANSFER - From one user's wallet to another's, in the same currency. */
+  TRANSFER: 6,
+  /** HOLD - Reserves money; a capture takes it or a part of it, a release gives it back. */
+  HOLD: 7,
+  CAPTURE: 8,
+  RELEASE: 9,
+  /** FEE - What a payment costs, to `external:fees`. Only in a group. */
+  FEE: 11,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -55,6 +63,11 @@ export namespace Operation {
   export type PURCHASE = typeof Operation.PURCHASE;
   export type REVERSAL = typeof Operation.REVERSAL;
   export type CANCELLATION = typeof Operation.CANCELLATION;
+  export type TRANSFER = typeof Operation.TRANSFER;
+  export type HOLD = typeof Operation.HOLD;
+  export type CAPTURE = typeof Operation.CAPTURE;
+  export type RELEASE = typeof Operation.RELEASE;
+  export type FEE = typeof Operation.FEE;
   export type UNRECOGNIZED = typeof Operation.UNRECOGNIZED;
 }
 
@@ -78,6 +91,21 @@ export function operationFromJSON(object: any): Operation {
     case 5:
     case "OPERATION_CANCELLATION":
       return Operation.CANCELLATION;
+    case 6:
+    case "OPERATION_TRANSFER":
+      return Operation.TRANSFER;
+    case 7:
+    case "OPERATION_HOLD":
+      return Operation.HOLD;
+    case 8:
+    case "OPERATION_CAPTURE":
+      return Operation.CAPTURE;
+    case 9:
+    case "OPERATION_RELEASE":
+      return Operation.RELEASE;
+    case 11:
+    case "OPERATION_FEE":
+      return Operation.FEE;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -99,13 +127,30 @@ export function operationToJSON(object: Operation): string {
       return "OPERATION_REVERSAL";
     case Operation.CANCELLATION:
       return "OPERATION_CANCELLATION";
+    case Operation.TRANSFER:
+      return "OPERATION_TRANSFER";
+    case Operation.HOLD:
+      return "OPERATION_HOLD";
+    case Operation.CAPTURE:
+      return "OPERATION_CAPTURE";
+    case Operation.RELEASE:
+      return "OPERATION_RELEASE";
+    case Operation.FEE:
+      return "OPERATION_FEE";
     case Operation.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
   }
 }
 
-export const Direction = { UNSPECIFIED: 0, CREDIT: 1, DEBIT: 2, UNRECOGNIZED: -1 } as const;
+export const Direction = {
+  UNSPECIFIED: 0,
+  CREDIT: 1,
+  DEBIT: 2,
+  /** NONE - No money moves: it is reserved or released. */
+  NONE: 3,
+  UNRECOGNIZED: -1,
+} as const;
 
 export type Direction = typeof Direction[keyof typeof Direction];
 
@@ -113,6 +158,7 @@ export namespace Direction {
   export type UNSPECIFIED = typeof Direction.UNSPECIFIED;
   export type CREDIT = typeof Direction.CREDIT;
   export type DEBIT = typeof Direction.DEBIT;
+  export type NONE = typeof Direction.NONE;
   export type UNRECOGNIZED = typeof Direction.UNRECOGNIZED;
 }
 
@@ -127,6 +173,9 @@ export function directionFromJSON(object: any): Direction {
     case 2:
     case "DIRECTION_DEBIT":
       return Direction.DEBIT;
+    case 3:
+    case "DIRECTION_NONE":
+      return Direction.NONE;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -142,6 +191,8 @@ export function directionToJSON(object: Direction): string {
       return "DIRECTION_CREDIT";
     case Direction.DEBIT:
       return "DIRECTION_DEBIT";
+    case Direction.NONE:
+      return "DIRECTION_NONE";
     case Direction.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
@@ -157,6 +208,10 @@ export const WalletStatus = {
    * is 0 and has no meaning; other calls on this wallet are refused with WALLET_CORRUPT.
    */
   CORRUPT: 3,
+  /** DEBITS_FROZEN - Credits only. */
+  DEBITS_FROZEN: 4,
+  /** CLOSED - Nothing; its balance is 0. */
+  CLOSED: 5,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -167,6 +222,8 @@ export namespace WalletStatus {
   export type ACTIVE = typeof WalletStatus.ACTIVE;
   export type FROZEN = typeof WalletStatus.FROZEN;
   export type CORRUPT = typeof WalletStatus.CORRUPT;
+  export type DEBITS_FROZEN = typeof WalletStatus.DEBITS_FROZEN;
+  export type CLOSED = typeof WalletStatus.CLOSED;
   export type UNRECOGNIZED = typeof WalletStatus.UNRECOGNIZED;
 }
 
@@ -184,6 +241,12 @@ export function walletStatusFromJSON(object: any): WalletStatus {
     case 3:
     case "WALLET_STATUS_CORRUPT":
       return WalletStatus.CORRUPT;
+    case 4:
+    case "WALLET_STATUS_DEBITS_FROZEN":
+      return WalletStatus.DEBITS_FROZEN;
+    case 5:
+    case "WALLET_STATUS_CLOSED":
+      return WalletStatus.CLOSED;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -201,7 +264,76 @@ export function walletStatusToJSON(object: WalletStatus): string {
       return "WALLET_STATUS_FROZEN";
     case WalletStatus.CORRUPT:
       return "WALLET_STATUS_CORRUPT";
+    case WalletStatus.DEBITS_FROZEN:
+      return "WALLET_STATUS_DEBITS_FROZEN";
+    case WalletStatus.CLOSED:
+      return "WALLET_STATUS_CLOSED";
     case WalletStatus.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+export const HoldState = {
+  UNSPECIFIED: 0,
+  OPEN: 1,
+  /** CAPTURED - All of it was captured, or the rest was released with the last capture. */
+  CAPTURED: 2,
+  /** RELEASED - Nothing of it was captured. */
+  RELEASED: 3,
+  /** EXPIRED - It ended by its time; what was captured before stays captured. */
+  EXPIRED: 4,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type HoldState = typeof HoldState[keyof typeof HoldState];
+
+export namespace HoldState {
+  export type UNSPECIFIED = typeof HoldState.UNSPECIFIED;
+  export type OPEN = typeof HoldState.OPEN;
+  export type CAPTURED = typeof HoldState.CAPTURED;
+  export type RELEASED = typeof HoldState.RELEASED;
+  export type EXPIRED = typeof HoldState.EXPIRED;
+  export type UNRECOGNIZED = typeof HoldState.UNRECOGNIZED;
+}
+
+export function holdStateFromJSON(object: any): HoldState {
+  switch (object) {
+    case 0:
+    case "HOLD_STATE_UNSPECIFIED":
+      return HoldState.UNSPECIFIED;
+    case 1:
+    case "HOLD_STATE_OPEN":
+      return HoldState.OPEN;
+    case 2:
+    case "HOLD_STATE_CAPTURED":
+      return HoldState.CAPTURED;
+    case 3:
+    case "HOLD_STATE_RELEASED":
+      return HoldState.RELEASED;
+    case 4:
+    case "HOLD_STATE_EXPIRED":
+      return HoldState.EXPIRED;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return HoldState.UNRECOGNIZED;
+  }
+}
+
+export function holdStateToJSON(object: HoldState): string {
+  switch (object) {
+    case HoldState.UNSPECIFIED:
+      return "HOLD_STATE_UNSPECIFIED";
+    case HoldState.OPEN:
+      return "HOLD_STATE_OPEN";
+    case HoldState.CAPTURED:
+      return "HOLD_STATE_CAPTURED";
+    case HoldState.RELEASED:
+      return "HOLD_STATE_RELEASED";
+    case HoldState.EXPIRED:
+      return "HOLD_STATE_EXPIRED";
+    case HoldState.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
   }
@@ -215,7 +347,10 @@ export interface Transaction {
   /** 1 for the wallet's first, then without a gap. */
   seq: bigint;
   operation: Operation;
-  /** Always positive; `direction` is the sign, seen from the wallet. */
+  /**
+   * Always positive; `direction` is the sign, seen from the wallet. Of a hold or release what it
+   * reserves or gives back.
+   */
   amountMinor: bigint;
   direction: Direction;
   balanceAfterMinor: bigint;
@@ -232,7 +367,34 @@ export interface Transaction {
    * How it was requested, as in the hash: `grpc` or `message`. In StreamLedger and
    * GetStatementProof only.
    */
-  source?: string | undefined;
+  source?:
+    | string
+    | undefined;
+  /**
+   * Money that it reserved (above 0) or released (below 0), and what is reserved since. Absent: none.
+   * The balance after it without the latter is what was available without any overdraft limit.
+   */
+  heldMinor?: bigint | undefined;
+  heldAfterMinor?:
+    | bigint
+    | undefined;
+  /** In StreamLedger and GetStatementProof only: what of the parent was used up before it. */
+  parentUsedMinor?:
+    | bigint
+    | undefined;
+  /**
+   * The group that it was sent in, which happened together or not at all. The caller chose the id:
+   * transactions of another request, under other keys, may have the same.
+   */
+  groupId?:
+    | string
+    | undefined;
+  /** The user at the other side of a transfer, a hold, their captures and reversals. */
+  counterpartyUserId?:
+    | string
+    | undefined;
+  /** How much of it was undone. In GetTransaction and lists; absent if nothing was. */
+  undoneMinor?: bigint | undefined;
 }
 
 export interface Transaction_MetadataEntry {
@@ -244,19 +406,22 @@ export interface Transaction_MetadataEntry {
 export interface TransactionItem {
   /** The owner of the wallet. Required for staff; customers can omit it. */
   userId: string;
-  /** ISO 4217; absent: the parent's for an undo, otherwise the server's default. */
+  /** ISO 4217; absent: the parent's for an undo, capture or release, otherwise the server's default. */
   currency: string;
   operation: Operation;
-  /** Minor units, above 0. Optional for an undo; if present it must equal the parent's. */
+  /**
+   * Minor units, above 0. Optional for an undo, capture or release: absent, all that is left of the
+   * parent.
+   */
   amountMinor?:
     | bigint
     | undefined;
-  /** The transaction to undo; for reversal and cancellation only. */
+  /** The transaction to undo; the hold of a capture or release. Otherwise absent. */
   parentId?: string | undefined;
   description?:
     | string
     | undefined;
-  /** For purchase only. */
+  /** For purchase and hold only. A hold is for a merchant, a user or an account outside. */
   merchant?: string | undefined;
   metadata: { [key: string]: string };
   /** Any text of 1 to 255 characters. Identifies the transaction within its wallet; never expires. */
@@ -266,7 +431,43 @@ export interface TransactionItem {
    * first sent. A transaction that was made after it counts as made by this item, not as `replayed`.
    * A dry run ignores it.
    */
-  sentSince?: string | undefined;
+  sentSince?:
+    | string
+    | undefined;
+  /** Who is paid; for transfer and hold only. */
+  toUserId?:
+    | string
+    | undefined;
+  /** Staff: a reversal may take a wallet below zero; a debit or hold may pass spending limits. */
+  force?:
+    | boolean
+    | undefined;
+  /**
+   * The account outside that a deposit comes from, or that a withdrawal or capture of the hold goes
+   * to, like a bank: 1 to 40 characters of a-z, 0-9, dot, hyphen and underscore. Absent: cash, and
+   * for a hold none.
+   */
+  via?:
+    | string
+    | undefined;
+  /** Metadata `reference`: what the caller knows the transaction by. */
+  reference?:
+    | string
+    | undefined;
+  /**
+   * Of a hold: when it ends, as a time or as seconds from its own time. At most one of them; absent:
+   * after the days of HOLD_DEFAULT_DAYS.
+   */
+  expiresAt?: Date | undefined;
+  expiresInSeconds?:
+    | bigint
+    | undefined;
+  /** Of a capture: what is left of the hold stays reserved. Absent: it is released. */
+  keepRest?:
+    | boolean
+    | undefined;
+  /** A UUID. Items of one request with the same one, side by side, happen together or not at all. */
+  groupId?: string | undefined;
 }
 
 export interface TransactionItem_MetadataEntry {
@@ -295,7 +496,11 @@ export interface CreateTransactionResponse {
    * True if `description` and `metadata` were left out, because the response would be too large.
    * Only in BatchCreateTransactions, for replays that have more text than the items of the request.
    */
-  abridged?: boolean | undefined;
+  abridged?:
+    | boolean
+    | undefined;
+  /** Of a hold, capture or release: the hold after it; of a replay, as it is now. */
+  hold?: Hold | undefined;
 }
 
 export interface BatchCreateTransactionsRequest {
@@ -352,7 +557,15 @@ export interface GetTransactionRequest {
 }
 
 export interface GetTransactionResponse {
-  transaction: Transaction | undefined;
+  /**
+   * Of a transfer or its reversal: the caller's own side. For staff, that of the wallet that the API
+   * key is for, otherwise the side that paid.
+   */
+  transaction:
+    | Transaction
+    | undefined;
+  /** The other side. For staff only, and not for an API key for one wallet. */
+  related: Transaction[];
 }
 
 export interface ListTransactionsRequest {
@@ -365,6 +578,13 @@ export interface ListTransactionsRequest {
   operation: Operation;
   /** Filter: ids that begin with these characters, 8 or more of the canonical form. */
   idPrefix: string;
+  /** Filter: half-open, [from, to). */
+  from?: Date | undefined;
+  to?:
+    | Date
+    | undefined;
+  /** Filter: of which something was undone, or nothing was. */
+  undone?: boolean | undefined;
 }
 
 export interface ListTransactionsResponse {
@@ -384,7 +604,150 @@ export interface Wallet {
     | Date
     | undefined;
   /** The hash of the transaction `seq`; absent for a wallet without any. In GetBalance of now only. */
-  lastHash?: Buffer | undefined;
+  lastHash?:
+    | Buffer
+    | undefined;
+  /** Reserved by holds whose time is not over; absent: nothing. In GetBalance and lists. */
+  heldMinor?:
+    | bigint
+    | undefined;
+  /**
+   * What can be spent: balance and overdraft limit without what is reserved. In GetBalance of now
+   * and in lists: what the overdraft limit was is not in the ledger, so that what the entries and
+   * statements say of what is available does not count it.
+   */
+  availableMinor?:
+    | bigint
+    | undefined;
+  /** How far below 0 the balance may go; absent: not at all. As `available_minor`. */
+  overdraftLimitMinor?: bigint | undefined;
+}
+
+/** Money that a wallet has reserved. Its id is that of the transaction that placed it. */
+export interface Hold {
+  id: string;
+  walletId: string;
+  userId: string;
+  currency: string;
+  /** Minor units. `amount_minor` is what it was placed with; what is left can still be captured. */
+  amountMinor: bigint;
+  capturedMinor: bigint;
+  leftMinor: bigint;
+  state: HoldState;
+  /** Who a capture pays. */
+  contraAccount: string;
+  placedAt: Date | undefined;
+  expiresAt: Date | undefined;
+  closedAt?: Date | undefined;
+}
+
+export interface GetHoldRequest {
+  holdId: string;
+  userId: string;
+}
+
+export interface GetHoldResponse {
+  hold: Hold | undefined;
+}
+
+export interface ListHoldsRequest {
+  /** Customers: their own. Staff: absent, of all users. */
+  userId: string;
+  currency: string;
+  pageSize: number;
+  pageToken: string;
+  /**
+   * Filter; absent: in any state. A hold whose time is over is expired, whether or not its release
+   * has been entered.
+   */
+  state: HoldState;
+}
+
+/** In order of expiry, then id. */
+export interface ListHoldsResponse {
+  holds: Hold[];
+  nextPageToken: string;
+  asOf: Date | undefined;
+}
+
+/**
+ * Minor units; absent: no limit. What was debited since the window began and is held now may not
+ * pass its limit.
+ */
+export interface SpendingLimits {
+  perTransactionMinor?: bigint | undefined;
+  dayMinor?:
+    | bigint
+    | undefined;
+  /** From Monday. */
+  weekMinor?: bigint | undefined;
+  monthMinor?: bigint | undefined;
+  rolling: RollingLimit[];
+  /** An IANA name like America/Sao_Paulo: where days begin. Empty: UTC. */
+  timezone: string;
+}
+
+export interface RollingLimit {
+  hours: number;
+  amountMinor: bigint;
+}
+
+/** A limit, and what was used of it. */
+export interface LimitUse {
+  /** perTransaction, day, week, month, or rolling-24h. */
+  name: string;
+  limitMinor: bigint;
+  usedMinor: bigint;
+  leftMinor: bigint;
+  /** When its window ends; absent for perTransaction and rolling limits. */
+  resetsAt?: Date | undefined;
+}
+
+export interface WalletTerms {
+  userId: string;
+  currency: string;
+  /** Grows with every change of status, overdraft limit and spending limits; 0: none was made. */
+  number: number;
+  overdraftLimitMinor: bigint;
+  limits?:
+    | SpendingLimits
+    | undefined;
+  /** The limits are those of the setting DEFAULT_LIMITS: the wallet has none of its own. */
+  isDefault: boolean;
+  uses: LimitUse[];
+}
+
+export interface GetWalletTermsRequest {
+  userId: string;
+  currency: string;
+}
+
+export interface GetWalletTermsResponse {
+  terms: WalletTerms | undefined;
+  asOf: Date | undefined;
+}
+
+/** What is absent stays as it is. */
+export interface SetWalletTermsRequest {
+  userId: string;
+  currency: string;
+  note: string;
+  dryRun: boolean;
+  overdraftLimitMinor?:
+    | bigint
+    | undefined;
+  /** Replaces all limits. */
+  limits?:
+    | SpendingLimits
+    | undefined;
+  /** The wallet gets no limits of its own: those of DEFAULT_LIMITS apply. */
+  clearLimits: boolean;
+  /** Only if the terms have this number now; absent: in any case. */
+  expectedNumber?: number | undefined;
+}
+
+export interface SetWalletTermsResponse {
+  terms: WalletTerms | undefined;
 }
 
 export interface GetBalanceRequest {
@@ -425,6 +788,8 @@ export interface FreezeWalletRequest {
   currency: string;
   note: string;
   dryRun: boolean;
+  /** The wallet goes on to take credits. */
+  debitsOnly: boolean;
 }
 
 export interface FreezeWalletResponse {
@@ -439,6 +804,43 @@ export interface UnfreezeWalletRequest {
 }
 
 export interface UnfreezeWalletResponse {
+  wallet: Wallet | undefined;
+}
+
+export interface CloseWalletRequest {
+  userId: string;
+  currency: string;
+  note: string;
+  dryRun: boolean;
+  /** Who gets the balance, by a transfer in the same commit. Without it the balance must be 0. */
+  sweepToUserId?:
+    | string
+    | undefined;
+  /** Of that transfer: required with sweep_to_user_id. Sent again it moves and closes nothing more. */
+  idempotencyKey: string;
+}
+
+export interface CloseWalletResponse {
+  /** As it is now: one that was reopened since the transfer of this key stays open. */
+  wallet:
+    | Wallet
+    | undefined;
+  /** The transfer of the balance; absent if there was none. */
+  transaction:
+    | Transaction
+    | undefined;
+  /** The transfer had been made before, by the same key. */
+  replayed: boolean;
+}
+
+export interface ReopenWalletRequest {
+  userId: string;
+  currency: string;
+  note: string;
+  dryRun: boolean;
+}
+
+export interface ReopenWalletResponse {
   wallet: Wallet | undefined;
 }
 
@@ -656,6 +1058,12 @@ function createBaseTransaction(): Transaction {
     occurredAt: undefined,
     hash: Buffer.alloc(0),
     source: undefined,
+    heldMinor: undefined,
+    heldAfterMinor: undefined,
+    parentUsedMinor: undefined,
+    groupId: undefined,
+    counterpartyUserId: undefined,
+    undoneMinor: undefined,
   };
 }
 
@@ -722,7 +1130,37 @@ export const Transaction: MessageFns<Transaction> = {
       writer.uint32(138).bytes(message.hash);
     }
     if (message.source !== undefined) {
-      writer.uint32(146).string(message.source);
+      writer.uint32(186).string(message.source);
+    }
+    if (message.heldMinor !== undefined) {
+      if (BigInt.asIntN(64, message.heldMinor) !== message.heldMinor) {
+        throw new globalThis.Error("value provided for field message.heldMinor of type int64 too large");
+      }
+      writer.uint32(144).int64(message.heldMinor);
+    }
+    if (message.heldAfterMinor !== undefined) {
+      if (BigInt.asIntN(64, message.heldAfterMinor) !== message.heldAfterMinor) {
+        throw new globalThis.Error("value provided for field message.heldAfterMinor of type int64 too large");
+      }
+      writer.uint32(152).int64(message.heldAfterMinor);
+    }
+    if (message.parentUsedMinor !== undefined) {
+      if (BigInt.asIntN(64, message.parentUsedMinor) !== message.parentUsedMinor) {
+        throw new globalThis.Error("value provided for field message.parentUsedMinor of type int64 too large");
+      }
+      writer.uint32(192).int64(message.parentUsedMinor);
+    }
+    if (message.groupId !== undefined) {
+      writer.uint32(178).string(message.groupId);
+    }
+    if (message.counterpartyUserId !== undefined) {
+      writer.uint32(162).string(message.counterpartyUserId);
+    }
+    if (message.undoneMinor !== undefined) {
+      if (BigInt.asIntN(64, message.undoneMinor) !== message.undoneMinor) {
+        throw new globalThis.Error("value provided for field message.undoneMinor of type int64 too large");
+      }
+      writer.uint32(168).int64(message.undoneMinor);
     }
     return writer;
   },
@@ -879,12 +1317,60 @@ export const Transaction: MessageFns<Transaction> = {
             message.hash = Buffer.from(reader.bytes());
             continue;
           }
-          case 18: {
-            if (tag !== 146) {
+          case 23: {
+            if (tag !== 186) {
               break;
             }
 
             message.source = reader.string();
+            continue;
+          }
+          case 18: {
+            if (tag !== 144) {
+              break;
+            }
+
+            message.heldMinor = reader.int64() as bigint;
+            continue;
+          }
+          case 19: {
+            if (tag !== 152) {
+              break;
+            }
+
+            message.heldAfterMinor = reader.int64() as bigint;
+            continue;
+          }
+          case 24: {
+            if (tag !== 192) {
+              break;
+            }
+
+            message.parentUsedMinor = reader.int64() as bigint;
+            continue;
+          }
+          case 22: {
+            if (tag !== 178) {
+              break;
+            }
+
+            message.groupId = reader.string();
+            continue;
+          }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.counterpartyUserId = reader.string();
+            continue;
+          }
+          case 21: {
+            if (tag !== 168) {
+              break;
+            }
+
+            message.undoneMinor = reader.int64() as bigint;
             continue;
           }
         }
@@ -960,6 +1446,36 @@ export const Transaction: MessageFns<Transaction> = {
         : undefined,
       hash: isSet(object.hash) ? Buffer.from(bytesFromBase64(object.hash)) : Buffer.alloc(0),
       source: isSet(object.source) ? globalThis.String(object.source) : undefined,
+      heldMinor: isSet(object.heldMinor)
+        ? BigInt(object.heldMinor)
+        : isSet(object.held_minor)
+        ? BigInt(object.held_minor)
+        : undefined,
+      heldAfterMinor: isSet(object.heldAfterMinor)
+        ? BigInt(object.heldAfterMinor)
+        : isSet(object.held_after_minor)
+        ? BigInt(object.held_after_minor)
+        : undefined,
+      parentUsedMinor: isSet(object.parentUsedMinor)
+        ? BigInt(object.parentUsedMinor)
+        : isSet(object.parent_used_minor)
+        ? BigInt(object.parent_used_minor)
+        : undefined,
+      groupId: isSet(object.groupId)
+        ? globalThis.String(object.groupId)
+        : isSet(object.group_id)
+        ? globalThis.String(object.group_id)
+        : undefined,
+      counterpartyUserId: isSet(object.counterpartyUserId)
+        ? globalThis.String(object.counterpartyUserId)
+        : isSet(object.counterparty_user_id)
+        ? globalThis.String(object.counterparty_user_id)
+        : undefined,
+      undoneMinor: isSet(object.undoneMinor)
+        ? BigInt(object.undoneMinor)
+        : isSet(object.undone_minor)
+        ? BigInt(object.undone_minor)
+        : undefined,
     };
   },
 
@@ -1025,6 +1541,24 @@ export const Transaction: MessageFns<Transaction> = {
     if (message.source !== undefined) {
       obj.source = message.source;
     }
+    if (message.heldMinor !== undefined) {
+      obj.heldMinor = message.heldMinor.toString();
+    }
+    if (message.heldAfterMinor !== undefined) {
+      obj.heldAfterMinor = message.heldAfterMinor.toString();
+    }
+    if (message.parentUsedMinor !== undefined) {
+      obj.parentUsedMinor = message.parentUsedMinor.toString();
+    }
+    if (message.groupId !== undefined) {
+      obj.groupId = message.groupId;
+    }
+    if (message.counterpartyUserId !== undefined) {
+      obj.counterpartyUserId = message.counterpartyUserId;
+    }
+    if (message.undoneMinor !== undefined) {
+      obj.undoneMinor = message.undoneMinor.toString();
+    }
     return obj;
   },
 
@@ -1063,6 +1597,20 @@ export const Transaction: MessageFns<Transaction> = {
     message.occurredAt = object.occurredAt ?? undefined;
     message.hash = object.hash ?? Buffer.alloc(0);
     message.source = object.source ?? undefined;
+    message.heldMinor = (object.heldMinor !== undefined && object.heldMinor !== null)
+      ? BigInt(object.heldMinor)
+      : undefined;
+    message.heldAfterMinor = (object.heldAfterMinor !== undefined && object.heldAfterMinor !== null)
+      ? BigInt(object.heldAfterMinor)
+      : undefined;
+    message.parentUsedMinor = (object.parentUsedMinor !== undefined && object.parentUsedMinor !== null)
+      ? BigInt(object.parentUsedMinor)
+      : undefined;
+    message.groupId = object.groupId ?? undefined;
+    message.counterpartyUserId = object.counterpartyUserId ?? undefined;
+    message.undoneMinor = (object.undoneMinor !== undefined && object.undoneMinor !== null)
+      ? BigInt(object.undoneMinor)
+      : undefined;
     return message;
   },
 };
@@ -1164,6 +1712,14 @@ function createBaseTransactionItem(): TransactionItem {
     metadata: {},
     idempotencyKey: "",
     sentSince: undefined,
+    toUserId: undefined,
+    force: undefined,
+    via: undefined,
+    reference: undefined,
+    expiresAt: undefined,
+    expiresInSeconds: undefined,
+    keepRest: undefined,
+    groupId: undefined,
   };
 }
 
@@ -1201,6 +1757,33 @@ export const TransactionItem: MessageFns<TransactionItem> = {
     }
     if (message.sentSince !== undefined) {
       writer.uint32(82).string(message.sentSince);
+    }
+    if (message.toUserId !== undefined) {
+      writer.uint32(90).string(message.toUserId);
+    }
+    if (message.force !== undefined) {
+      writer.uint32(120).bool(message.force);
+    }
+    if (message.via !== undefined) {
+      writer.uint32(130).string(message.via);
+    }
+    if (message.reference !== undefined) {
+      writer.uint32(138).string(message.reference);
+    }
+    if (message.expiresAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.expiresAt), writer.uint32(98).fork()).join();
+    }
+    if (message.expiresInSeconds !== undefined) {
+      if (BigInt.asIntN(64, message.expiresInSeconds) !== message.expiresInSeconds) {
+        throw new globalThis.Error("value provided for field message.expiresInSeconds of type int64 too large");
+      }
+      writer.uint32(104).int64(message.expiresInSeconds);
+    }
+    if (message.keepRest !== undefined) {
+      writer.uint32(112).bool(message.keepRest);
+    }
+    if (message.groupId !== undefined) {
+      writer.uint32(146).string(message.groupId);
     }
     return writer;
   },
@@ -1301,6 +1884,70 @@ export const TransactionItem: MessageFns<TransactionItem> = {
             message.sentSince = reader.string();
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.toUserId = reader.string();
+            continue;
+          }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.force = reader.bool();
+            continue;
+          }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.via = reader.string();
+            continue;
+          }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.reference = reader.string();
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.expiresAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.expiresInSeconds = reader.int64() as bigint;
+            continue;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.keepRest = reader.bool();
+            continue;
+          }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.groupId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1358,6 +2005,34 @@ export const TransactionItem: MessageFns<TransactionItem> = {
         : isSet(object.sent_since)
         ? globalThis.String(object.sent_since)
         : undefined,
+      toUserId: isSet(object.toUserId)
+        ? globalThis.String(object.toUserId)
+        : isSet(object.to_user_id)
+        ? globalThis.String(object.to_user_id)
+        : undefined,
+      force: isSet(object.force) ? globalThis.Boolean(object.force) : undefined,
+      via: isSet(object.via) ? globalThis.String(object.via) : undefined,
+      reference: isSet(object.reference) ? globalThis.String(object.reference) : undefined,
+      expiresAt: isSet(object.expiresAt)
+        ? fromJsonTimestamp(object.expiresAt)
+        : isSet(object.expires_at)
+        ? fromJsonTimestamp(object.expires_at)
+        : undefined,
+      expiresInSeconds: isSet(object.expiresInSeconds)
+        ? BigInt(object.expiresInSeconds)
+        : isSet(object.expires_in_seconds)
+        ? BigInt(object.expires_in_seconds)
+        : undefined,
+      keepRest: isSet(object.keepRest)
+        ? globalThis.Boolean(object.keepRest)
+        : isSet(object.keep_rest)
+        ? globalThis.Boolean(object.keep_rest)
+        : undefined,
+      groupId: isSet(object.groupId)
+        ? globalThis.String(object.groupId)
+        : isSet(object.group_id)
+        ? globalThis.String(object.group_id)
+        : undefined,
     };
   },
 
@@ -1399,6 +2074,30 @@ export const TransactionItem: MessageFns<TransactionItem> = {
     if (message.sentSince !== undefined) {
       obj.sentSince = message.sentSince;
     }
+    if (message.toUserId !== undefined) {
+      obj.toUserId = message.toUserId;
+    }
+    if (message.force !== undefined) {
+      obj.force = message.force;
+    }
+    if (message.via !== undefined) {
+      obj.via = message.via;
+    }
+    if (message.reference !== undefined) {
+      obj.reference = message.reference;
+    }
+    if (message.expiresAt !== undefined) {
+      obj.expiresAt = message.expiresAt.toISOString();
+    }
+    if (message.expiresInSeconds !== undefined) {
+      obj.expiresInSeconds = message.expiresInSeconds.toString();
+    }
+    if (message.keepRest !== undefined) {
+      obj.keepRest = message.keepRest;
+    }
+    if (message.groupId !== undefined) {
+      obj.groupId = message.groupId;
+    }
     return obj;
   },
 
@@ -1427,6 +2126,16 @@ export const TransactionItem: MessageFns<TransactionItem> = {
     );
     message.idempotencyKey = object.idempotencyKey ?? "";
     message.sentSince = object.sentSince ?? undefined;
+    message.toUserId = object.toUserId ?? undefined;
+    message.force = object.force ?? undefined;
+    message.via = object.via ?? undefined;
+    message.reference = object.reference ?? undefined;
+    message.expiresAt = object.expiresAt ?? undefined;
+    message.expiresInSeconds = (object.expiresInSeconds !== undefined && object.expiresInSeconds !== null)
+      ? BigInt(object.expiresInSeconds)
+      : undefined;
+    message.keepRest = object.keepRest ?? undefined;
+    message.groupId = object.groupId ?? undefined;
     return message;
   },
 };
@@ -1608,7 +2317,7 @@ export const CreateTransactionRequest: MessageFns<CreateTransactionRequest> = {
 };
 
 function createBaseCreateTransactionResponse(): CreateTransactionResponse {
-  return { transaction: undefined, replayed: false, abridged: undefined };
+  return { transaction: undefined, replayed: false, abridged: undefined, hold: undefined };
 }
 
 export const CreateTransactionResponse: MessageFns<CreateTransactionResponse> = {
@@ -1621,6 +2330,9 @@ export const CreateTransactionResponse: MessageFns<CreateTransactionResponse> = 
     }
     if (message.abridged !== undefined) {
       writer.uint32(24).bool(message.abridged);
+    }
+    if (message.hold !== undefined) {
+      Hold.encode(message.hold, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -1662,6 +2374,14 @@ export const CreateTransactionResponse: MessageFns<CreateTransactionResponse> = 
             message.abridged = reader.bool();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.hold = Hold.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1679,6 +2399,7 @@ export const CreateTransactionResponse: MessageFns<CreateTransactionResponse> = 
       transaction: isSet(object.transaction) ? Transaction.fromJSON(object.transaction) : undefined,
       replayed: isSet(object.replayed) ? globalThis.Boolean(object.replayed) : false,
       abridged: isSet(object.abridged) ? globalThis.Boolean(object.abridged) : undefined,
+      hold: isSet(object.hold) ? Hold.fromJSON(object.hold) : undefined,
     };
   },
 
@@ -1693,6 +2414,9 @@ export const CreateTransactionResponse: MessageFns<CreateTransactionResponse> = 
     if (message.abridged !== undefined) {
       obj.abridged = message.abridged;
     }
+    if (message.hold !== undefined) {
+      obj.hold = Hold.toJSON(message.hold);
+    }
     return obj;
   },
 
@@ -1706,6 +2430,7 @@ export const CreateTransactionResponse: MessageFns<CreateTransactionResponse> = 
       : undefined;
     message.replayed = object.replayed ?? false;
     message.abridged = object.abridged ?? undefined;
+    message.hold = (object.hold !== undefined && object.hold !== null) ? Hold.fromPartial(object.hold) : undefined;
     return message;
   },
 };
@@ -2529,13 +3254,16 @@ export const GetTransactionRequest: MessageFns<GetTransactionRequest> = {
 };
 
 function createBaseGetTransactionResponse(): GetTransactionResponse {
-  return { transaction: undefined };
+  return { transaction: undefined, related: [] };
 }
 
 export const GetTransactionResponse: MessageFns<GetTransactionResponse> = {
   encode(message: GetTransactionResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.transaction !== undefined) {
       Transaction.encode(message.transaction, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.related) {
+      Transaction.encode(v!, writer.uint32(18).fork()).join();
     }
     return writer;
   },
@@ -2561,6 +3289,14 @@ export const GetTransactionResponse: MessageFns<GetTransactionResponse> = {
             message.transaction = Transaction.decode(reader, reader.uint32());
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.related.push(Transaction.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2574,13 +3310,19 @@ export const GetTransactionResponse: MessageFns<GetTransactionResponse> = {
   },
 
   fromJSON(object: any): GetTransactionResponse {
-    return { transaction: isSet(object.transaction) ? Transaction.fromJSON(object.transaction) : undefined };
+    return {
+      transaction: isSet(object.transaction) ? Transaction.fromJSON(object.transaction) : undefined,
+      related: globalThis.Array.isArray(object?.related) ? object.related.map((e: any) => Transaction.fromJSON(e)) : [],
+    };
   },
 
   toJSON(message: GetTransactionResponse): unknown {
     const obj: any = {};
     if (message.transaction !== undefined) {
       obj.transaction = Transaction.toJSON(message.transaction);
+    }
+    if (message.related?.length) {
+      obj.related = message.related.map((e) => Transaction.toJSON(e));
     }
     return obj;
   },
@@ -2593,12 +3335,24 @@ export const GetTransactionResponse: MessageFns<GetTransactionResponse> = {
     message.transaction = (object.transaction !== undefined && object.transaction !== null)
       ? Transaction.fromPartial(object.transaction)
       : undefined;
+    message.related = object.related?.map((e) => Transaction.fromPartial(e)) || [];
     return message;
   },
 };
 
 function createBaseListTransactionsRequest(): ListTransactionsRequest {
-  return { userId: "", currency: "", pageSize: 0, pageToken: "", ascending: false, operation: 0, idPrefix: "" };
+  return {
+    userId: "",
+    currency: "",
+    pageSize: 0,
+    pageToken: "",
+    ascending: false,
+    operation: 0,
+    idPrefix: "",
+    from: undefined,
+    to: undefined,
+    undone: undefined,
+  };
 }
 
 export const ListTransactionsRequest: MessageFns<ListTransactionsRequest> = {
@@ -2623,6 +3377,15 @@ export const ListTransactionsRequest: MessageFns<ListTransactionsRequest> = {
     }
     if (message.idPrefix !== "") {
       writer.uint32(58).string(message.idPrefix);
+    }
+    if (message.from !== undefined) {
+      Timestamp.encode(toTimestamp(message.from), writer.uint32(66).fork()).join();
+    }
+    if (message.to !== undefined) {
+      Timestamp.encode(toTimestamp(message.to), writer.uint32(74).fork()).join();
+    }
+    if (message.undone !== undefined) {
+      writer.uint32(80).bool(message.undone);
     }
     return writer;
   },
@@ -2696,6 +3459,30 @@ export const ListTransactionsRequest: MessageFns<ListTransactionsRequest> = {
             message.idPrefix = reader.string();
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.from = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.to = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.undone = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2733,6 +3520,9 @@ export const ListTransactionsRequest: MessageFns<ListTransactionsRequest> = {
         : isSet(object.id_prefix)
         ? globalThis.String(object.id_prefix)
         : "",
+      from: isSet(object.from) ? fromJsonTimestamp(object.from) : undefined,
+      to: isSet(object.to) ? fromJsonTimestamp(object.to) : undefined,
+      undone: isSet(object.undone) ? globalThis.Boolean(object.undone) : undefined,
     };
   },
 
@@ -2759,6 +3549,15 @@ export const ListTransactionsRequest: MessageFns<ListTransactionsRequest> = {
     if (message.idPrefix !== "") {
       obj.idPrefix = message.idPrefix;
     }
+    if (message.from !== undefined) {
+      obj.from = message.from.toISOString();
+    }
+    if (message.to !== undefined) {
+      obj.to = message.to.toISOString();
+    }
+    if (message.undone !== undefined) {
+      obj.undone = message.undone;
+    }
     return obj;
   },
 
@@ -2774,6 +3573,9 @@ export const ListTransactionsRequest: MessageFns<ListTransactionsRequest> = {
     message.ascending = object.ascending ?? false;
     message.operation = object.operation ?? 0;
     message.idPrefix = object.idPrefix ?? "";
+    message.from = object.from ?? undefined;
+    message.to = object.to ?? undefined;
+    message.undone = object.undone ?? undefined;
     return message;
   },
 };
@@ -2880,6 +3682,9 @@ function createBaseWallet(): Wallet {
     seq: 0n,
     lastAt: undefined,
     lastHash: undefined,
+    heldMinor: undefined,
+    availableMinor: undefined,
+    overdraftLimitMinor: undefined,
   };
 }
 
@@ -2917,6 +3722,24 @@ export const Wallet: MessageFns<Wallet> = {
     }
     if (message.lastHash !== undefined) {
       writer.uint32(74).bytes(message.lastHash);
+    }
+    if (message.heldMinor !== undefined) {
+      if (BigInt.asIntN(64, message.heldMinor) !== message.heldMinor) {
+        throw new globalThis.Error("value provided for field message.heldMinor of type int64 too large");
+      }
+      writer.uint32(80).int64(message.heldMinor);
+    }
+    if (message.availableMinor !== undefined) {
+      if (BigInt.asIntN(64, message.availableMinor) !== message.availableMinor) {
+        throw new globalThis.Error("value provided for field message.availableMinor of type int64 too large");
+      }
+      writer.uint32(88).int64(message.availableMinor);
+    }
+    if (message.overdraftLimitMinor !== undefined) {
+      if (BigInt.asIntN(64, message.overdraftLimitMinor) !== message.overdraftLimitMinor) {
+        throw new globalThis.Error("value provided for field message.overdraftLimitMinor of type int64 too large");
+      }
+      writer.uint32(96).int64(message.overdraftLimitMinor);
     }
     return writer;
   },
@@ -3006,6 +3829,30 @@ export const Wallet: MessageFns<Wallet> = {
             message.lastHash = Buffer.from(reader.bytes());
             continue;
           }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.heldMinor = reader.int64() as bigint;
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.availableMinor = reader.int64() as bigint;
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.overdraftLimitMinor = reader.int64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3045,6 +3892,21 @@ export const Wallet: MessageFns<Wallet> = {
         : isSet(object.last_hash)
         ? Buffer.from(bytesFromBase64(object.last_hash))
         : undefined,
+      heldMinor: isSet(object.heldMinor)
+        ? BigInt(object.heldMinor)
+        : isSet(object.held_minor)
+        ? BigInt(object.held_minor)
+        : undefined,
+      availableMinor: isSet(object.availableMinor)
+        ? BigInt(object.availableMinor)
+        : isSet(object.available_minor)
+        ? BigInt(object.available_minor)
+        : undefined,
+      overdraftLimitMinor: isSet(object.overdraftLimitMinor)
+        ? BigInt(object.overdraftLimitMinor)
+        : isSet(object.overdraft_limit_minor)
+        ? BigInt(object.overdraft_limit_minor)
+        : undefined,
     };
   },
 
@@ -3077,6 +3939,15 @@ export const Wallet: MessageFns<Wallet> = {
     if (message.lastHash !== undefined) {
       obj.lastHash = base64FromBytes(message.lastHash);
     }
+    if (message.heldMinor !== undefined) {
+      obj.heldMinor = message.heldMinor.toString();
+    }
+    if (message.availableMinor !== undefined) {
+      obj.availableMinor = message.availableMinor.toString();
+    }
+    if (message.overdraftLimitMinor !== undefined) {
+      obj.overdraftLimitMinor = message.overdraftLimitMinor.toString();
+    }
     return obj;
   },
 
@@ -3096,6 +3967,1842 @@ export const Wallet: MessageFns<Wallet> = {
     message.seq = (object.seq !== undefined && object.seq !== null) ? BigInt(object.seq) : 0n;
     message.lastAt = object.lastAt ?? undefined;
     message.lastHash = object.lastHash ?? undefined;
+    message.heldMinor = (object.heldMinor !== undefined && object.heldMinor !== null)
+      ? BigInt(object.heldMinor)
+      : undefined;
+    message.availableMinor = (object.availableMinor !== undefined && object.availableMinor !== null)
+      ? BigInt(object.availableMinor)
+      : undefined;
+    message.overdraftLimitMinor = (object.overdraftLimitMinor !== undefined && object.overdraftLimitMinor !== null)
+      ? BigInt(object.overdraftLimitMinor)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseHold(): Hold {
+  return {
+    id: "",
+    walletId: "",
+    userId: "",
+    currency: "",
+    amountMinor: 0n,
+    capturedMinor: 0n,
+    leftMinor: 0n,
+    state: 0,
+    contraAccount: "",
+    placedAt: undefined,
+    expiresAt: undefined,
+    closedAt: undefined,
+  };
+}
+
+export const Hold: MessageFns<Hold> = {
+  encode(message: Hold, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.walletId !== "") {
+      writer.uint32(18).string(message.walletId);
+    }
+    if (message.userId !== "") {
+      writer.uint32(26).string(message.userId);
+    }
+    if (message.currency !== "") {
+      writer.uint32(34).string(message.currency);
+    }
+    if (message.amountMinor !== 0n) {
+      if (BigInt.asIntN(64, message.amountMinor) !== message.amountMinor) {
+        throw new globalThis.Error("value provided for field message.amountMinor of type int64 too large");
+      }
+      writer.uint32(40).int64(message.amountMinor);
+    }
+    if (message.capturedMinor !== 0n) {
+      if (BigInt.asIntN(64, message.capturedMinor) !== message.capturedMinor) {
+        throw new globalThis.Error("value provided for field message.capturedMinor of type int64 too large");
+      }
+      writer.uint32(48).int64(message.capturedMinor);
+    }
+    if (message.leftMinor !== 0n) {
+      if (BigInt.asIntN(64, message.leftMinor) !== message.leftMinor) {
+        throw new globalThis.Error("value provided for field message.leftMinor of type int64 too large");
+      }
+      writer.uint32(56).int64(message.leftMinor);
+    }
+    if (message.state !== 0) {
+      writer.uint32(64).int32(message.state);
+    }
+    if (message.contraAccount !== "") {
+      writer.uint32(74).string(message.contraAccount);
+    }
+    if (message.placedAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.placedAt), writer.uint32(82).fork()).join();
+    }
+    if (message.expiresAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.expiresAt), writer.uint32(90).fork()).join();
+    }
+    if (message.closedAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.closedAt), writer.uint32(98).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Hold {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHold();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.walletId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.userId = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.currency = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.amountMinor = reader.int64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.capturedMinor = reader.int64() as bigint;
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.leftMinor = reader.int64() as bigint;
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.state = reader.int32() as any;
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.contraAccount = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.placedAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.expiresAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.closedAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Hold {
+    return {
+      id: isSet(object.id) ? globalThis.String(object.id) : "",
+      walletId: isSet(object.walletId)
+        ? globalThis.String(object.walletId)
+        : isSet(object.wallet_id)
+        ? globalThis.String(object.wallet_id)
+        : "",
+      userId: isSet(object.userId)
+        ? globalThis.String(object.userId)
+        : isSet(object.user_id)
+        ? globalThis.String(object.user_id)
+        : "",
+      currency: isSet(object.currency) ? globalThis.String(object.currency) : "",
+      amountMinor: isSet(object.amountMinor)
+        ? BigInt(object.amountMinor)
+        : isSet(object.amount_minor)
+        ? BigInt(object.amount_minor)
+        : 0n,
+      capturedMinor: isSet(object.capturedMinor)
+        ? BigInt(object.capturedMinor)
+        : isSet(object.captured_minor)
+        ? BigInt(object.captured_minor)
+        : 0n,
+      leftMinor: isSet(object.leftMinor)
+        ? BigInt(object.leftMinor)
+        : isSet(object.left_minor)
+        ? BigInt(object.left_minor)
+        : 0n,
+      state: isSet(object.state) ? holdStateFromJSON(object.state) : 0,
+      contraAccount: isSet(object.contraAccount)
+        ? globalThis.String(object.contraAccount)
+        : isSet(object.contra_account)
+        ? globalThis.String(object.contra_account)
+        : "",
+      placedAt: isSet(object.placedAt)
+        ? fromJsonTimestamp(object.placedAt)
+        : isSet(object.placed_at)
+        ? fromJsonTimestamp(object.placed_at)
+        : undefined,
+      expiresAt: isSet(object.expiresAt)
+        ? fromJsonTimestamp(object.expiresAt)
+        : isSet(object.expires_at)
+        ? fromJsonTimestamp(object.expires_at)
+        : undefined,
+      closedAt: isSet(object.closedAt)
+        ? fromJsonTimestamp(object.closedAt)
+        : isSet(object.closed_at)
+        ? fromJsonTimestamp(object.closed_at)
+        : undefined,
+    };
+  },
+
+  toJSON(message: Hold): unknown {
+    const obj: any = {};
+    if (message.id !== "") {
+      obj.id = message.id;
+    }
+    if (message.walletId !== "") {
+      obj.walletId = message.walletId;
+    }
+    if (message.userId !== "") {
+      obj.userId = message.userId;
+    }
+    if (message.currency !== "") {
+      obj.currency = message.currency;
+    }
+    if (message.amountMinor !== 0n) {
+      obj.amountMinor = message.amountMinor.toString();
+    }
+    if (message.capturedMinor !== 0n) {
+      obj.capturedMinor = message.capturedMinor.toString();
+    }
+    if (message.leftMinor !== 0n) {
+      obj.leftMinor = message.leftMinor.toString();
+    }
+    if (message.state !== 0) {
+      obj.state = holdStateToJSON(message.state);
+    }
+    if (message.contraAccount !== "") {
+      obj.contraAccount = message.contraAccount;
+    }
+    if (message.placedAt !== undefined) {
+      obj.placedAt = message.placedAt.toISOString();
+    }
+    if (message.expiresAt !== undefined) {
+      obj.expiresAt = message.expiresAt.toISOString();
+    }
+    if (message.closedAt !== undefined) {
+      obj.closedAt = message.closedAt.toISOString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Hold>): Hold {
+    return Hold.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Hold>): Hold {
+    const message = createBaseHold();
+    message.id = object.id ?? "";
+    message.walletId = object.walletId ?? "";
+    message.userId = object.userId ?? "";
+    message.currency = object.currency ?? "";
+    message.amountMinor = (object.amountMinor !== undefined && object.amountMinor !== null)
+      ? BigInt(object.amountMinor)
+      : 0n;
+    message.capturedMinor = (object.capturedMinor !== undefined && object.capturedMinor !== null)
+      ? BigInt(object.capturedMinor)
+      : 0n;
+    message.leftMinor = (object.leftMinor !== undefined && object.leftMinor !== null) ? BigInt(object.leftMinor) : 0n;
+    message.state = object.state ?? 0;
+    message.contraAccount = object.contraAccount ?? "";
+    message.placedAt = object.placedAt ?? undefined;
+    message.expiresAt = object.expiresAt ?? undefined;
+    message.closedAt = object.closedAt ?? undefined;
+    return message;
+  },
+};
+
+function createBaseGetHoldRequest(): GetHoldRequest {
+  return { holdId: "", userId: "" };
+}
+
+export const GetHoldRequest: MessageFns<GetHoldRequest> = {
+  encode(message: GetHoldRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.holdId !== "") {
+      writer.uint32(10).string(message.holdId);
+    }
+    if (message.userId !== "") {
+      writer.uint32(18).string(message.userId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetHoldRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetHoldRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.holdId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.userId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetHoldRequest {
+    return {
+      holdId: isSet(object.holdId)
+        ? globalThis.String(object.holdId)
+        : isSet(object.hold_id)
+        ? globalThis.String(object.hold_id)
+        : "",
+      userId: isSet(object.userId)
+        ? globalThis.String(object.userId)
+        : isSet(object.user_id)
+        ? globalThis.String(object.user_id)
+        : "",
+    };
+  },
+
+  toJSON(message: GetHoldRequest): unknown {
+    const obj: any = {};
+    if (message.holdId !== "") {
+      obj.holdId = message.holdId;
+    }
+    if (message.userId !== "") {
+      obj.userId = message.userId;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<GetHoldRequest>): GetHoldRequest {
+    return GetHoldRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetHoldRequest>): GetHoldRequest {
+    const message = createBaseGetHoldRequest();
+    message.holdId = object.holdId ?? "";
+    message.userId = object.userId ?? "";
+    return message;
+  },
+};
+
+function createBaseGetHoldResponse(): GetHoldResponse {
+  return { hold: undefined };
+}
+
+export const GetHoldResponse: MessageFns<GetHoldResponse> = {
+  encode(message: GetHoldResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.hold !== undefined) {
+      Hold.encode(message.hold, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetHoldResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetHoldResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.hold = Hold.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetHoldResponse {
+    return { hold: isSet(object.hold) ? Hold.fromJSON(object.hold) : undefined };
+  },
+
+  toJSON(message: GetHoldResponse): unknown {
+    const obj: any = {};
+    if (message.hold !== undefined) {
+      obj.hold = Hold.toJSON(message.hold);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<GetHoldResponse>): GetHoldResponse {
+    return GetHoldResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetHoldResponse>): GetHoldResponse {
+    const message = createBaseGetHoldResponse();
+    message.hold = (object.hold !== undefined && object.hold !== null) ? Hold.fromPartial(object.hold) : undefined;
+    return message;
+  },
+};
+
+function createBaseListHoldsRequest(): ListHoldsRequest {
+  return { userId: "", currency: "", pageSize: 0, pageToken: "", state: 0 };
+}
+
+export const ListHoldsRequest: MessageFns<ListHoldsRequest> = {
+  encode(message: ListHoldsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.userId !== "") {
+      writer.uint32(10).string(message.userId);
+    }
+    if (message.currency !== "") {
+      writer.uint32(18).string(message.currency);
+    }
+    if (message.pageSize !== 0) {
+      writer.uint32(24).int32(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      writer.uint32(34).string(message.pageToken);
+    }
+    if (message.state !== 0) {
+      writer.uint32(40).int32(message.state);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListHoldsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListHoldsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.userId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.currency = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.pageSize = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.pageToken = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.state = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListHoldsRequest {
+    return {
+      userId: isSet(object.userId)
+        ? globalThis.String(object.userId)
+        : isSet(object.user_id)
+        ? globalThis.String(object.user_id)
+        : "",
+      currency: isSet(object.currency) ? globalThis.String(object.currency) : "",
+      pageSize: isSet(object.pageSize)
+        ? globalThis.Number(object.pageSize)
+        : isSet(object.page_size)
+        ? globalThis.Number(object.page_size)
+        : 0,
+      pageToken: isSet(object.pageToken)
+        ? globalThis.String(object.pageToken)
+        : isSet(object.page_token)
+        ? globalThis.String(object.page_token)
+        : "",
+      state: isSet(object.state) ? holdStateFromJSON(object.state) : 0,
+    };
+  },
+
+  toJSON(message: ListHoldsRequest): unknown {
+    const obj: any = {};
+    if (message.userId !== "") {
+      obj.userId = message.userId;
+    }
+    if (message.currency !== "") {
+      obj.currency = message.currency;
+    }
+    if (message.pageSize !== 0) {
+      obj.pageSize = Math.round(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      obj.pageToken = message.pageToken;
+    }
+    if (message.state !== 0) {
+      obj.state = holdStateToJSON(message.state);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ListHoldsRequest>): ListHoldsRequest {
+    return ListHoldsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListHoldsRequest>): ListHoldsRequest {
+    const message = createBaseListHoldsRequest();
+    message.userId = object.userId ?? "";
+    message.currency = object.currency ?? "";
+    message.pageSize = object.pageSize ?? 0;
+    message.pageToken = object.pageToken ?? "";
+    message.state = object.state ?? 0;
+    return message;
+  },
+};
+
+function createBaseListHoldsResponse(): ListHoldsResponse {
+  return { holds: [], nextPageToken: "", asOf: undefined };
+}
+
+export const ListHoldsResponse: MessageFns<ListHoldsResponse> = {
+  encode(message: ListHoldsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.holds) {
+      Hold.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.nextPageToken !== "") {
+      writer.uint32(18).string(message.nextPageToken);
+    }
+    if (message.asOf !== undefined) {
+      Timestamp.encode(toTimestamp(message.asOf), writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListHoldsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListHoldsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.holds.push(Hold.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nextPageToken = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.asOf = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListHoldsResponse {
+    return {
+      holds: globalThis.Array.isArray(object?.holds) ? object.holds.map((e: any) => Hold.fromJSON(e)) : [],
+      nextPageToken: isSet(object.nextPageToken)
+        ? globalThis.String(object.nextPageToken)
+        : isSet(object.next_page_token)
+        ? globalThis.String(object.next_page_token)
+        : "",
+      asOf: isSet(object.asOf)
+        ? fromJsonTimestamp(object.asOf)
+        : isSet(object.as_of)
+        ? fromJsonTimestamp(object.as_of)
+        : undefined,
+    };
+  },
+
+  toJSON(message: ListHoldsResponse): unknown {
+    const obj: any = {};
+    if (message.holds?.length) {
+      obj.holds = message.holds.map((e) => Hold.toJSON(e));
+    }
+    if (message.nextPageToken !== "") {
+      obj.nextPageToken = message.nextPageToken;
+    }
+    if (message.asOf !== undefined) {
+      obj.asOf = message.asOf.toISOString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ListHoldsResponse>): ListHoldsResponse {
+    return ListHoldsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListHoldsResponse>): ListHoldsResponse {
+    const message = createBaseListHoldsResponse();
+    message.holds = object.holds?.map((e) => Hold.fromPartial(e)) || [];
+    message.nextPageToken = object.nextPageToken ?? "";
+    message.asOf = object.asOf ?? undefined;
+    return message;
+  },
+};
+
+function createBaseSpendingLimits(): SpendingLimits {
+  return {
+    perTransactionMinor: undefined,
+    dayMinor: undefined,
+    weekMinor: undefined,
+    monthMinor: undefined,
+    rolling: [],
+    timezone: "",
+  };
+}
+
+export const SpendingLimits: MessageFns<SpendingLimits> = {
+  encode(message: SpendingLimits, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.perTransactionMinor !== undefined) {
+      if (BigInt.asIntN(64, message.perTransactionMinor) !== message.perTransactionMinor) {
+        throw new globalThis.Error("value provided for field message.perTransactionMinor of type int64 too large");
+      }
+      writer.uint32(8).int64(message.perTransactionMinor);
+    }
+    if (message.dayMinor !== undefined) {
+      if (BigInt.asIntN(64, message.dayMinor) !== message.dayMinor) {
+        throw new globalThis.Error("value provided for field message.dayMinor of type int64 too large");
+      }
+      writer.uint32(16).int64(message.dayMinor);
+    }
+    if (message.weekMinor !== undefined) {
+      if (BigInt.asIntN(64, message.weekMinor) !== message.weekMinor) {
+        throw new globalThis.Error("value provided for field message.weekMinor of type int64 too large");
+      }
+      writer.uint32(24).int64(message.weekMinor);
+    }
+    if (message.monthMinor !== undefined) {
+      if (BigInt.asIntN(64, message.monthMinor) !== message.monthMinor) {
+        throw new globalThis.Error("value provided for field message.monthMinor of type int64 too large");
+      }
+      writer.uint32(32).int64(message.monthMinor);
+    }
+    for (const v of message.rolling) {
+      RollingLimit.encode(v!, writer.uint32(42).fork()).join();
+    }
+    if (message.timezone !== "") {
+      writer.uint32(50).string(message.timezone);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SpendingLimits {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSpendingLimits();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.perTransactionMinor = reader.int64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.dayMinor = reader.int64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.weekMinor = reader.int64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.monthMinor = reader.int64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.rolling.push(RollingLimit.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.timezone = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SpendingLimits {
+    return {
+      perTransactionMinor: isSet(object.perTransactionMinor)
+        ? BigInt(object.perTransactionMinor)
+        : isSet(object.per_transaction_minor)
+        ? BigInt(object.per_transaction_minor)
+        : undefined,
+      dayMinor: isSet(object.dayMinor)
+        ? BigInt(object.dayMinor)
+        : isSet(object.day_minor)
+        ? BigInt(object.day_minor)
+        : undefined,
+      weekMinor: isSet(object.weekMinor)
+        ? BigInt(object.weekMinor)
+        : isSet(object.week_minor)
+        ? BigInt(object.week_minor)
+        : undefined,
+      monthMinor: isSet(object.monthMinor)
+        ? BigInt(object.monthMinor)
+        : isSet(object.month_minor)
+        ? BigInt(object.month_minor)
+        : undefined,
+      rolling: globalThis.Array.isArray(object?.rolling)
+        ? object.rolling.map((e: any) => RollingLimit.fromJSON(e))
+        : [],
+      timezone: isSet(object.timezone) ? globalThis.String(object.timezone) : "",
+    };
+  },
+
+  toJSON(message: SpendingLimits): unknown {
+    const obj: any = {};
+    if (message.perTransactionMinor !== undefined) {
+      obj.perTransactionMinor = message.perTransactionMinor.toString();
+    }
+    if (message.dayMinor !== undefined) {
+      obj.dayMinor = message.dayMinor.toString();
+    }
+    if (message.weekMinor !== undefined) {
+      obj.weekMinor = message.weekMinor.toString();
+    }
+    if (message.monthMinor !== undefined) {
+      obj.monthMinor = message.monthMinor.toString();
+    }
+    if (message.rolling?.length) {
+      obj.rolling = message.rolling.map((e) => RollingLimit.toJSON(e));
+    }
+    if (message.timezone !== "") {
+      obj.timezone = message.timezone;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SpendingLimits>): SpendingLimits {
+    return SpendingLimits.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SpendingLimits>): SpendingLimits {
+    const message = createBaseSpendingLimits();
+    message.perTransactionMinor = (object.perTransactionMinor !== undefined && object.perTransactionMinor !== null)
+      ? BigInt(object.perTransactionMinor)
+      : undefined;
+    message.dayMinor = (object.dayMinor !== undefined && object.dayMinor !== null)
+      ? BigInt(object.dayMinor)
+      : undefined;
+    message.weekMinor = (object.weekMinor !== undefined && object.weekMinor !== null)
+      ? BigInt(object.weekMinor)
+      : undefined;
+    message.monthMinor = (object.monthMinor !== undefined && object.monthMinor !== null)
+      ? BigInt(object.monthMinor)
+      : undefined;
+    message.rolling = object.rolling?.map((e) => RollingLimit.fromPartial(e)) || [];
+    message.timezone = object.timezone ?? "";
+    return message;
+  },
+};
+
+function createBaseRollingLimit(): RollingLimit {
+  return { hours: 0, amountMinor: 0n };
+}
+
+export const RollingLimit: MessageFns<RollingLimit> = {
+  encode(message: RollingLimit, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.hours !== 0) {
+      writer.uint32(8).int32(message.hours);
+    }
+    if (message.amountMinor !== 0n) {
+      if (BigInt.asIntN(64, message.amountMinor) !== message.amountMinor) {
+        throw new globalThis.Error("value provided for field message.amountMinor of type int64 too large");
+      }
+      writer.uint32(16).int64(message.amountMinor);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RollingLimit {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRollingLimit();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.hours = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.amountMinor = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RollingLimit {
+    return {
+      hours: isSet(object.hours) ? globalThis.Number(object.hours) : 0,
+      amountMinor: isSet(object.amountMinor)
+        ? BigInt(object.amountMinor)
+        : isSet(object.amount_minor)
+        ? BigInt(object.amount_minor)
+        : 0n,
+    };
+  },
+
+  toJSON(message: RollingLimit): unknown {
+    const obj: any = {};
+    if (message.hours !== 0) {
+      obj.hours = Math.round(message.hours);
+    }
+    if (message.amountMinor !== 0n) {
+      obj.amountMinor = message.amountMinor.toString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RollingLimit>): RollingLimit {
+    return RollingLimit.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RollingLimit>): RollingLimit {
+    const message = createBaseRollingLimit();
+    message.hours = object.hours ?? 0;
+    message.amountMinor = (object.amountMinor !== undefined && object.amountMinor !== null)
+      ? BigInt(object.amountMinor)
+      : 0n;
+    return message;
+  },
+};
+
+function createBaseLimitUse(): LimitUse {
+  return { name: "", limitMinor: 0n, usedMinor: 0n, leftMinor: 0n, resetsAt: undefined };
+}
+
+export const LimitUse: MessageFns<LimitUse> = {
+  encode(message: LimitUse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.limitMinor !== 0n) {
+      if (BigInt.asIntN(64, message.limitMinor) !== message.limitMinor) {
+        throw new globalThis.Error("value provided for field message.limitMinor of type int64 too large");
+      }
+      writer.uint32(16).int64(message.limitMinor);
+    }
+    if (message.usedMinor !== 0n) {
+      if (BigInt.asIntN(64, message.usedMinor) !== message.usedMinor) {
+        throw new globalThis.Error("value provided for field message.usedMinor of type int64 too large");
+      }
+      writer.uint32(24).int64(message.usedMinor);
+    }
+    if (message.leftMinor !== 0n) {
+      if (BigInt.asIntN(64, message.leftMinor) !== message.leftMinor) {
+        throw new globalThis.Error("value provided for field message.leftMinor of type int64 too large");
+      }
+      writer.uint32(32).int64(message.leftMinor);
+    }
+    if (message.resetsAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.resetsAt), writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LimitUse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLimitUse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.limitMinor = reader.int64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.usedMinor = reader.int64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.leftMinor = reader.int64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.resetsAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): LimitUse {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      limitMinor: isSet(object.limitMinor)
+        ? BigInt(object.limitMinor)
+        : isSet(object.limit_minor)
+        ? BigInt(object.limit_minor)
+        : 0n,
+      usedMinor: isSet(object.usedMinor)
+        ? BigInt(object.usedMinor)
+        : isSet(object.used_minor)
+        ? BigInt(object.used_minor)
+        : 0n,
+      leftMinor: isSet(object.leftMinor)
+        ? BigInt(object.leftMinor)
+        : isSet(object.left_minor)
+        ? BigInt(object.left_minor)
+        : 0n,
+      resetsAt: isSet(object.resetsAt)
+        ? fromJsonTimestamp(object.resetsAt)
+        : isSet(object.resets_at)
+        ? fromJsonTimestamp(object.resets_at)
+        : undefined,
+    };
+  },
+
+  toJSON(message: LimitUse): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.limitMinor !== 0n) {
+      obj.limitMinor = message.limitMinor.toString();
+    }
+    if (message.usedMinor !== 0n) {
+      obj.usedMinor = message.usedMinor.toString();
+    }
+    if (message.leftMinor !== 0n) {
+      obj.leftMinor = message.leftMinor.toString();
+    }
+    if (message.resetsAt !== undefined) {
+      obj.resetsAt = message.resetsAt.toISOString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<LimitUse>): LimitUse {
+    return LimitUse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LimitUse>): LimitUse {
+    const message = createBaseLimitUse();
+    message.name = object.name ?? "";
+    message.limitMinor = (object.limitMinor !== undefined && object.limitMinor !== null)
+      ? BigInt(object.limitMinor)
+      : 0n;
+    message.usedMinor = (object.usedMinor !== undefined && object.usedMinor !== null) ? BigInt(object.usedMinor) : 0n;
+    message.leftMinor = (object.leftMinor !== undefined && object.leftMinor !== null) ? BigInt(object.leftMinor) : 0n;
+    message.resetsAt = object.resetsAt ?? undefined;
+    return message;
+  },
+};
+
+function createBaseWalletTerms(): WalletTerms {
+  return {
+    userId: "",
+    currency: "",
+    number: 0,
+    overdraftLimitMinor: 0n,
+    limits: undefined,
+    isDefault: false,
+    uses: [],
+  };
+}
+
+export const WalletTerms: MessageFns<WalletTerms> = {
+  encode(message: WalletTerms, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.userId !== "") {
+      writer.uint32(10).string(message.userId);
+    }
+    if (message.currency !== "") {
+      writer.uint32(18).string(message.currency);
+    }
+    if (message.number !== 0) {
+      writer.uint32(24).int32(message.number);
+    }
+    if (message.overdraftLimitMinor !== 0n) {
+      if (BigInt.asIntN(64, message.overdraftLimitMinor) !== message.overdraftLimitMinor) {
+        throw new globalThis.Error("value provided for field message.overdraftLimitMinor of type int64 too large");
+      }
+      writer.uint32(32).int64(message.overdraftLimitMinor);
+    }
+    if (message.limits !== undefined) {
+      SpendingLimits.encode(message.limits, writer.uint32(42).fork()).join();
+    }
+    if (message.isDefault !== false) {
+      writer.uint32(48).bool(message.isDefault);
+    }
+    for (const v of message.uses) {
+      LimitUse.encode(v!, writer.uint32(58).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WalletTerms {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWalletTerms();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.userId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.currency = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.number = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.overdraftLimitMinor = reader.int64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.limits = SpendingLimits.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.isDefault = reader.bool();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.uses.push(LimitUse.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): WalletTerms {
+    return {
+      userId: isSet(object.userId)
+        ? globalThis.String(object.userId)
+        : isSet(object.user_id)
+        ? globalThis.String(object.user_id)
+        : "",
+      currency: isSet(object.currency) ? globalThis.String(object.currency) : "",
+      number: isSet(object.number) ? globalThis.Number(object.number) : 0,
+      overdraftLimitMinor: isSet(object.overdraftLimitMinor)
+        ? BigInt(object.overdraftLimitMinor)
+        : isSet(object.overdraft_limit_minor)
+        ? BigInt(object.overdraft_limit_minor)
+        : 0n,
+      limits: isSet(object.limits) ? SpendingLimits.fromJSON(object.limits) : undefined,
+      isDefault: isSet(object.isDefault)
+        ? globalThis.Boolean(object.isDefault)
+        : isSet(object.is_default)
+        ? globalThis.Boolean(object.is_default)
+        : false,
+      uses: globalThis.Array.isArray(object?.uses) ? object.uses.map((e: any) => LimitUse.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: WalletTerms): unknown {
+    const obj: any = {};
+    if (message.userId !== "") {
+      obj.userId = message.userId;
+    }
+    if (message.currency !== "") {
+      obj.currency = message.currency;
+    }
+    if (message.number !== 0) {
+      obj.number = Math.round(message.number);
+    }
+    if (message.overdraftLimitMinor !== 0n) {
+      obj.overdraftLimitMinor = message.overdraftLimitMinor.toString();
+    }
+    if (message.limits !== undefined) {
+      obj.limits = SpendingLimits.toJSON(message.limits);
+    }
+    if (message.isDefault !== false) {
+      obj.isDefault = message.isDefault;
+    }
+    if (message.uses?.length) {
+      obj.uses = message.uses.map((e) => LimitUse.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<WalletTerms>): WalletTerms {
+    return WalletTerms.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<WalletTerms>): WalletTerms {
+    const message = createBaseWalletTerms();
+    message.userId = object.userId ?? "";
+    message.currency = object.currency ?? "";
+    message.number = object.number ?? 0;
+    message.overdraftLimitMinor = (object.overdraftLimitMinor !== undefined && object.overdraftLimitMinor !== null)
+      ? BigInt(object.overdraftLimitMinor)
+      : 0n;
+    message.limits = (object.limits !== undefined && object.limits !== null)
+      ? SpendingLimits.fromPartial(object.limits)
+      : undefined;
+    message.isDefault = object.isDefault ?? false;
+    message.uses = object.uses?.map((e) => LimitUse.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseGetWalletTermsRequest(): GetWalletTermsRequest {
+  return { userId: "", currency: "" };
+}
+
+export const GetWalletTermsRequest: MessageFns<GetWalletTermsRequest> = {
+  encode(message: GetWalletTermsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.userId !== "") {
+      writer.uint32(10).string(message.userId);
+    }
+    if (message.currency !== "") {
+      writer.uint32(18).string(message.currency);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetWalletTermsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetWalletTermsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.userId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.currency = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetWalletTermsRequest {
+    return {
+      userId: isSet(object.userId)
+        ? globalThis.String(object.userId)
+        : isSet(object.user_id)
+        ? globalThis.String(object.user_id)
+        : "",
+      currency: isSet(object.currency) ? globalThis.String(object.currency) : "",
+    };
+  },
+
+  toJSON(message: GetWalletTermsRequest): unknown {
+    const obj: any = {};
+    if (message.userId !== "") {
+      obj.userId = message.userId;
+    }
+    if (message.currency !== "") {
+      obj.currency = message.currency;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<GetWalletTermsRequest>): GetWalletTermsRequest {
+    return GetWalletTermsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetWalletTermsRequest>): GetWalletTermsRequest {
+    const message = createBaseGetWalletTermsRequest();
+    message.userId = object.userId ?? "";
+    message.currency = object.currency ?? "";
+    return message;
+  },
+};
+
+function createBaseGetWalletTermsResponse(): GetWalletTermsResponse {
+  return { terms: undefined, asOf: undefined };
+}
+
+export const GetWalletTermsResponse: MessageFns<GetWalletTermsResponse> = {
+  encode(message: GetWalletTermsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.terms !== undefined) {
+      WalletTerms.encode(message.terms, writer.uint32(10).fork()).join();
+    }
+    if (message.asOf !== undefined) {
+      Timestamp.encode(toTimestamp(message.asOf), writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetWalletTermsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetWalletTermsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.terms = WalletTerms.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.asOf = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetWalletTermsResponse {
+    return {
+      terms: isSet(object.terms) ? WalletTerms.fromJSON(object.terms) : undefined,
+      asOf: isSet(object.asOf)
+        ? fromJsonTimestamp(object.asOf)
+        : isSet(object.as_of)
+        ? fromJsonTimestamp(object.as_of)
+        : undefined,
+    };
+  },
+
+  toJSON(message: GetWalletTermsResponse): unknown {
+    const obj: any = {};
+    if (message.terms !== undefined) {
+      obj.terms = WalletTerms.toJSON(message.terms);
+    }
+    if (message.asOf !== undefined) {
+      obj.asOf = message.asOf.toISOString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<GetWalletTermsResponse>): GetWalletTermsResponse {
+    return GetWalletTermsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetWalletTermsResponse>): GetWalletTermsResponse {
+    const message = createBaseGetWalletTermsResponse();
+    message.terms = (object.terms !== undefined && object.terms !== null)
+      ? WalletTerms.fromPartial(object.terms)
+      : undefined;
+    message.asOf = object.asOf ?? undefined;
+    return message;
+  },
+};
+
+function createBaseSetWalletTermsRequest(): SetWalletTermsRequest {
+  return {
+    userId: "",
+    currency: "",
+    note: "",
+    dryRun: false,
+    overdraftLimitMinor: undefined,
+    limits: undefined,
+    clearLimits: false,
+    expectedNumber: undefined,
+  };
+}
+
+export const SetWalletTermsRequest: MessageFns<SetWalletTermsRequest> = {
+  encode(message: SetWalletTermsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.userId !== "") {
+      writer.uint32(10).string(message.userId);
+    }
+    if (message.currency !== "") {
+      writer.uint32(18).string(message.currency);
+    }
+    if (message.note !== "") {
+      writer.uint32(26).string(message.note);
+    }
+    if (message.dryRun !== false) {
+      writer.uint32(32).bool(message.dryRun);
+    }
+    if (message.overdraftLimitMinor !== undefined) {
+      if (BigInt.asIntN(64, message.overdraftLimitMinor) !== message.overdraftLimitMinor) {
+        throw new globalThis.Error("value provided for field message.overdraftLimitMinor of type int64 too large");
+      }
+      writer.uint32(40).int64(message.overdraftLimitMinor);
+    }
+    if (message.limits !== undefined) {
+      SpendingLimits.encode(message.limits, writer.uint32(50).fork()).join();
+    }
+    if (message.clearLimits !== false) {
+      writer.uint32(56).bool(message.clearLimits);
+    }
+    if (message.expectedNumber !== undefined) {
+      writer.uint32(64).int32(message.expectedNumber);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetWalletTermsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetWalletTermsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.userId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.currency = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.note = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.dryRun = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.overdraftLimitMinor = reader.int64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.limits = SpendingLimits.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.clearLimits = reader.bool();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.expectedNumber = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SetWalletTermsRequest {
+    return {
+      userId: isSet(object.userId)
+        ? globalThis.String(object.userId)
+        : isSet(object.user_id)
+        ? globalThis.String(object.user_id)
+        : "",
+      currency: isSet(object.currency) ? globalThis.String(object.currency) : "",
+      note: isSet(object.note) ? globalThis.String(object.note) : "",
+      dryRun: isSet(object.dryRun)
+        ? globalThis.Boolean(object.dryRun)
+        : isSet(object.dry_run)
+        ? globalThis.Boolean(object.dry_run)
+        : false,
+      overdraftLimitMinor: isSet(object.overdraftLimitMinor)
+        ? BigInt(object.overdraftLimitMinor)
+        : isSet(object.overdraft_limit_minor)
+        ? BigInt(object.overdraft_limit_minor)
+        : undefined,
+      limits: isSet(object.limits) ? SpendingLimits.fromJSON(object.limits) : undefined,
+      clearLimits: isSet(object.clearLimits)
+        ? globalThis.Boolean(object.clearLimits)
+        : isSet(object.clear_limits)
+        ? globalThis.Boolean(object.clear_limits)
+        : false,
+      expectedNumber: isSet(object.expectedNumber)
+        ? globalThis.Number(object.expectedNumber)
+        : isSet(object.expected_number)
+        ? globalThis.Number(object.expected_number)
+        : undefined,
+    };
+  },
+
+  toJSON(message: SetWalletTermsRequest): unknown {
+    const obj: any = {};
+    if (message.userId !== "") {
+      obj.userId = message.userId;
+    }
+    if (message.currency !== "") {
+      obj.currency = message.currency;
+    }
+    if (message.note !== "") {
+      obj.note = message.note;
+    }
+    if (message.dryRun !== false) {
+      obj.dryRun = message.dryRun;
+    }
+    if (message.overdraftLimitMinor !== undefined) {
+      obj.overdraftLimitMinor = message.overdraftLimitMinor.toString();
+    }
+    if (message.limits !== undefined) {
+      obj.limits = SpendingLimits.toJSON(message.limits);
+    }
+    if (message.clearLimits !== false) {
+      obj.clearLimits = message.clearLimits;
+    }
+    if (message.expectedNumber !== undefined) {
+      obj.expectedNumber = Math.round(message.expectedNumber);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SetWalletTermsRequest>): SetWalletTermsRequest {
+    return SetWalletTermsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SetWalletTermsRequest>): SetWalletTermsRequest {
+    const message = createBaseSetWalletTermsRequest();
+    message.userId = object.userId ?? "";
+    message.currency = object.currency ?? "";
+    message.note = object.note ?? "";
+    message.dryRun = object.dryRun ?? false;
+    message.overdraftLimitMinor = (object.overdraftLimitMinor !== undefined && object.overdraftLimitMinor !== null)
+      ? BigInt(object.overdraftLimitMinor)
+      : undefined;
+    message.limits = (object.limits !== undefined && object.limits !== null)
+      ? SpendingLimits.fromPartial(object.limits)
+      : undefined;
+    message.clearLimits = object.clearLimits ?? false;
+    message.expectedNumber = object.expectedNumber ?? undefined;
+    return message;
+  },
+};
+
+function createBaseSetWalletTermsResponse(): SetWalletTermsResponse {
+  return { terms: undefined };
+}
+
+export const SetWalletTermsResponse: MessageFns<SetWalletTermsResponse> = {
+  encode(message: SetWalletTermsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.terms !== undefined) {
+      WalletTerms.encode(message.terms, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetWalletTermsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetWalletTermsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.terms = WalletTerms.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SetWalletTermsResponse {
+    return { terms: isSet(object.terms) ? WalletTerms.fromJSON(object.terms) : undefined };
+  },
+
+  toJSON(message: SetWalletTermsResponse): unknown {
+    const obj: any = {};
+    if (message.terms !== undefined) {
+      obj.terms = WalletTerms.toJSON(message.terms);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SetWalletTermsResponse>): SetWalletTermsResponse {
+    return SetWalletTermsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SetWalletTermsResponse>): SetWalletTermsResponse {
+    const message = createBaseSetWalletTermsResponse();
+    message.terms = (object.terms !== undefined && object.terms !== null)
+      ? WalletTerms.fromPartial(object.terms)
+      : undefined;
     return message;
   },
 };
@@ -3564,7 +6271,7 @@ export const ListWalletsResponse: MessageFns<ListWalletsResponse> = {
 };
 
 function createBaseFreezeWalletRequest(): FreezeWalletRequest {
-  return { userId: "", currency: "", note: "", dryRun: false };
+  return { userId: "", currency: "", note: "", dryRun: false, debitsOnly: false };
 }
 
 export const FreezeWalletRequest: MessageFns<FreezeWalletRequest> = {
@@ -3580,6 +6287,9 @@ export const FreezeWalletRequest: MessageFns<FreezeWalletRequest> = {
     }
     if (message.dryRun !== false) {
       writer.uint32(32).bool(message.dryRun);
+    }
+    if (message.debitsOnly !== false) {
+      writer.uint32(40).bool(message.debitsOnly);
     }
     return writer;
   },
@@ -3629,6 +6339,14 @@ export const FreezeWalletRequest: MessageFns<FreezeWalletRequest> = {
             message.dryRun = reader.bool();
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.debitsOnly = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3655,6 +6373,11 @@ export const FreezeWalletRequest: MessageFns<FreezeWalletRequest> = {
         : isSet(object.dry_run)
         ? globalThis.Boolean(object.dry_run)
         : false,
+      debitsOnly: isSet(object.debitsOnly)
+        ? globalThis.Boolean(object.debitsOnly)
+        : isSet(object.debits_only)
+        ? globalThis.Boolean(object.debits_only)
+        : false,
     };
   },
 
@@ -3672,6 +6395,9 @@ export const FreezeWalletRequest: MessageFns<FreezeWalletRequest> = {
     if (message.dryRun !== false) {
       obj.dryRun = message.dryRun;
     }
+    if (message.debitsOnly !== false) {
+      obj.debitsOnly = message.debitsOnly;
+    }
     return obj;
   },
 
@@ -3684,6 +6410,7 @@ export const FreezeWalletRequest: MessageFns<FreezeWalletRequest> = {
     message.currency = object.currency ?? "";
     message.note = object.note ?? "";
     message.dryRun = object.dryRun ?? false;
+    message.debitsOnly = object.debitsOnly ?? false;
     return message;
   },
 };
@@ -3944,6 +6671,470 @@ export const UnfreezeWalletResponse: MessageFns<UnfreezeWalletResponse> = {
   },
   fromPartial(object: DeepPartial<UnfreezeWalletResponse>): UnfreezeWalletResponse {
     const message = createBaseUnfreezeWalletResponse();
+    message.wallet = (object.wallet !== undefined && object.wallet !== null)
+      ? Wallet.fromPartial(object.wallet)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseCloseWalletRequest(): CloseWalletRequest {
+  return { userId: "", currency: "", note: "", dryRun: false, sweepToUserId: undefined, idempotencyKey: "" };
+}
+
+export const CloseWalletRequest: MessageFns<CloseWalletRequest> = {
+  encode(message: CloseWalletRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.userId !== "") {
+      writer.uint32(10).string(message.userId);
+    }
+    if (message.currency !== "") {
+      writer.uint32(18).string(message.currency);
+    }
+    if (message.note !== "") {
+      writer.uint32(26).string(message.note);
+    }
+    if (message.dryRun !== false) {
+      writer.uint32(32).bool(message.dryRun);
+    }
+    if (message.sweepToUserId !== undefined) {
+      writer.uint32(42).string(message.sweepToUserId);
+    }
+    if (message.idempotencyKey !== "") {
+      writer.uint32(50).string(message.idempotencyKey);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CloseWalletRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCloseWalletRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.userId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.currency = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.note = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.dryRun = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.sweepToUserId = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.idempotencyKey = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CloseWalletRequest {
+    return {
+      userId: isSet(object.userId)
+        ? globalThis.String(object.userId)
+        : isSet(object.user_id)
+        ? globalThis.String(object.user_id)
+        : "",
+      currency: isSet(object.currency) ? globalThis.String(object.currency) : "",
+      note: isSet(object.note) ? globalThis.String(object.note) : "",
+      dryRun: isSet(object.dryRun)
+        ? globalThis.Boolean(object.dryRun)
+        : isSet(object.dry_run)
+        ? globalThis.Boolean(object.dry_run)
+        : false,
+      sweepToUserId: isSet(object.sweepToUserId)
+        ? globalThis.String(object.sweepToUserId)
+        : isSet(object.sweep_to_user_id)
+        ? globalThis.String(object.sweep_to_user_id)
+        : undefined,
+      idempotencyKey: isSet(object.idempotencyKey)
+        ? globalThis.String(object.idempotencyKey)
+        : isSet(object.idempotency_key)
+        ? globalThis.String(object.idempotency_key)
+        : "",
+    };
+  },
+
+  toJSON(message: CloseWalletRequest): unknown {
+    const obj: any = {};
+    if (message.userId !== "") {
+      obj.userId = message.userId;
+    }
+    if (message.currency !== "") {
+      obj.currency = message.currency;
+    }
+    if (message.note !== "") {
+      obj.note = message.note;
+    }
+    if (message.dryRun !== false) {
+      obj.dryRun = message.dryRun;
+    }
+    if (message.sweepToUserId !== undefined) {
+      obj.sweepToUserId = message.sweepToUserId;
+    }
+    if (message.idempotencyKey !== "") {
+      obj.idempotencyKey = message.idempotencyKey;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<CloseWalletRequest>): CloseWalletRequest {
+    return CloseWalletRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CloseWalletRequest>): CloseWalletRequest {
+    const message = createBaseCloseWalletRequest();
+    message.userId = object.userId ?? "";
+    message.currency = object.currency ?? "";
+    message.note = object.note ?? "";
+    message.dryRun = object.dryRun ?? false;
+    message.sweepToUserId = object.sweepToUserId ?? undefined;
+    message.idempotencyKey = object.idempotencyKey ?? "";
+    return message;
+  },
+};
+
+function createBaseCloseWalletResponse(): CloseWalletResponse {
+  return { wallet: undefined, transaction: undefined, replayed: false };
+}
+
+export const CloseWalletResponse: MessageFns<CloseWalletResponse> = {
+  encode(message: CloseWalletResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.wallet !== undefined) {
+      Wallet.encode(message.wallet, writer.uint32(10).fork()).join();
+    }
+    if (message.transaction !== undefined) {
+      Transaction.encode(message.transaction, writer.uint32(18).fork()).join();
+    }
+    if (message.replayed !== false) {
+      writer.uint32(24).bool(message.replayed);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CloseWalletResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCloseWalletResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.wallet = Wallet.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.transaction = Transaction.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.replayed = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CloseWalletResponse {
+    return {
+      wallet: isSet(object.wallet) ? Wallet.fromJSON(object.wallet) : undefined,
+      transaction: isSet(object.transaction) ? Transaction.fromJSON(object.transaction) : undefined,
+      replayed: isSet(object.replayed) ? globalThis.Boolean(object.replayed) : false,
+    };
+  },
+
+  toJSON(message: CloseWalletResponse): unknown {
+    const obj: any = {};
+    if (message.wallet !== undefined) {
+      obj.wallet = Wallet.toJSON(message.wallet);
+    }
+    if (message.transaction !== undefined) {
+      obj.transaction = Transaction.toJSON(message.transaction);
+    }
+    if (message.replayed !== false) {
+      obj.replayed = message.replayed;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<CloseWalletResponse>): CloseWalletResponse {
+    return CloseWalletResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CloseWalletResponse>): CloseWalletResponse {
+    const message = createBaseCloseWalletResponse();
+    message.wallet = (object.wallet !== undefined && object.wallet !== null)
+      ? Wallet.fromPartial(object.wallet)
+      : undefined;
+    message.transaction = (object.transaction !== undefined && object.transaction !== null)
+      ? Transaction.fromPartial(object.transaction)
+      : undefined;
+    message.replayed = object.replayed ?? false;
+    return message;
+  },
+};
+
+function createBaseReopenWalletRequest(): ReopenWalletRequest {
+  return { userId: "", currency: "", note: "", dryRun: false };
+}
+
+export const ReopenWalletRequest: MessageFns<ReopenWalletRequest> = {
+  encode(message: ReopenWalletRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.userId !== "") {
+      writer.uint32(10).string(message.userId);
+    }
+    if (message.currency !== "") {
+      writer.uint32(18).string(message.currency);
+    }
+    if (message.note !== "") {
+      writer.uint32(26).string(message.note);
+    }
+    if (message.dryRun !== false) {
+      writer.uint32(32).bool(message.dryRun);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReopenWalletRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReopenWalletRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.userId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.currency = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.note = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.dryRun = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ReopenWalletRequest {
+    return {
+      userId: isSet(object.userId)
+        ? globalThis.String(object.userId)
+        : isSet(object.user_id)
+        ? globalThis.String(object.user_id)
+        : "",
+      currency: isSet(object.currency) ? globalThis.String(object.currency) : "",
+      note: isSet(object.note) ? globalThis.String(object.note) : "",
+      dryRun: isSet(object.dryRun)
+        ? globalThis.Boolean(object.dryRun)
+        : isSet(object.dry_run)
+        ? globalThis.Boolean(object.dry_run)
+        : false,
+    };
+  },
+
+  toJSON(message: ReopenWalletRequest): unknown {
+    const obj: any = {};
+    if (message.userId !== "") {
+      obj.userId = message.userId;
+    }
+    if (message.currency !== "") {
+      obj.currency = message.currency;
+    }
+    if (message.note !== "") {
+      obj.note = message.note;
+    }
+    if (message.dryRun !== false) {
+      obj.dryRun = message.dryRun;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ReopenWalletRequest>): ReopenWalletRequest {
+    return ReopenWalletRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReopenWalletRequest>): ReopenWalletRequest {
+    const message = createBaseReopenWalletRequest();
+    message.userId = object.userId ?? "";
+    message.currency = object.currency ?? "";
+    message.note = object.note ?? "";
+    message.dryRun = object.dryRun ?? false;
+    return message;
+  },
+};
+
+function createBaseReopenWalletResponse(): ReopenWalletResponse {
+  return { wallet: undefined };
+}
+
+export const ReopenWalletResponse: MessageFns<ReopenWalletResponse> = {
+  encode(message: ReopenWalletResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.wallet !== undefined) {
+      Wallet.encode(message.wallet, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReopenWalletResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReopenWalletResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.wallet = Wallet.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ReopenWalletResponse {
+    return { wallet: isSet(object.wallet) ? Wallet.fromJSON(object.wallet) : undefined };
+  },
+
+  toJSON(message: ReopenWalletResponse): unknown {
+    const obj: any = {};
+    if (message.wallet !== undefined) {
+      obj.wallet = Wallet.toJSON(message.wallet);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ReopenWalletResponse>): ReopenWalletResponse {
+    return ReopenWalletResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReopenWalletResponse>): ReopenWalletResponse {
+    const message = createBaseReopenWalletResponse();
     message.wallet = (object.wallet !== undefined && object.wallet !== null)
       ? Wallet.fromPartial(object.wallet)
       : undefined;
@@ -6830,6 +10021,68 @@ export const WalletServiceService = {
       Buffer.from(UnfreezeWalletResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): UnfreezeWalletResponse => UnfreezeWalletResponse.decode(value),
   },
+  /** A closed wallet is empty and takes no transaction, and can still be read. Staff only. */
+  closeWallet: {
+    path: "/digitalwallet.wallet.v1.WalletService/CloseWallet" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CloseWalletRequest): Buffer => Buffer.from(CloseWalletRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CloseWalletRequest => CloseWalletRequest.decode(value),
+    responseSerialize: (value: CloseWalletResponse): Buffer => Buffer.from(CloseWalletResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CloseWalletResponse => CloseWalletResponse.decode(value),
+  },
+  reopenWallet: {
+    path: "/digitalwallet.wallet.v1.WalletService/ReopenWallet" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ReopenWalletRequest): Buffer => Buffer.from(ReopenWalletRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ReopenWalletRequest => ReopenWalletRequest.decode(value),
+    responseSerialize: (value: ReopenWalletResponse): Buffer =>
+      Buffer.from(ReopenWalletResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ReopenWalletResponse => ReopenWalletResponse.decode(value),
+  },
+  getHold: {
+    path: "/digitalwallet.wallet.v1.WalletService/GetHold" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetHoldRequest): Buffer => Buffer.from(GetHoldRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetHoldRequest => GetHoldRequest.decode(value),
+    responseSerialize: (value: GetHoldResponse): Buffer => Buffer.from(GetHoldResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetHoldResponse => GetHoldResponse.decode(value),
+  },
+  listHolds: {
+    path: "/digitalwallet.wallet.v1.WalletService/ListHolds" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListHoldsRequest): Buffer => Buffer.from(ListHoldsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListHoldsRequest => ListHoldsRequest.decode(value),
+    responseSerialize: (value: ListHoldsResponse): Buffer => Buffer.from(ListHoldsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListHoldsResponse => ListHoldsResponse.decode(value),
+  },
+  /** Overdraft and spending limits of a wallet, and what was used of these. */
+  getWalletTerms: {
+    path: "/digitalwallet.wallet.v1.WalletService/GetWalletTerms" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetWalletTermsRequest): Buffer =>
+      Buffer.from(GetWalletTermsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetWalletTermsRequest => GetWalletTermsRequest.decode(value),
+    responseSerialize: (value: GetWalletTermsResponse): Buffer =>
+      Buffer.from(GetWalletTermsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetWalletTermsResponse => GetWalletTermsResponse.decode(value),
+  },
+  /** Staff only. A wallet that does not exist is opened by it. */
+  setWalletTerms: {
+    path: "/digitalwallet.wallet.v1.WalletService/SetWalletTerms" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SetWalletTermsRequest): Buffer =>
+      Buffer.from(SetWalletTermsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SetWalletTermsRequest => SetWalletTermsRequest.decode(value),
+    responseSerialize: (value: SetWalletTermsResponse): Buffer =>
+      Buffer.from(SetWalletTermsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SetWalletTermsResponse => SetWalletTermsResponse.decode(value),
+  },
   /** The whole ledger, wallet by wallet in order of seq, for rebuild and verification. */
   streamLedger: {
     path: "/digitalwallet.wallet.v1.WalletService/StreamLedger" as const,
@@ -6966,6 +10219,15 @@ export interface WalletServiceServer extends UntypedServiceImplementation {
   listWallets: handleUnaryCall<ListWalletsRequest, ListWalletsResponse>;
   freezeWallet: handleUnaryCall<FreezeWalletRequest, FreezeWalletResponse>;
   unfreezeWallet: handleUnaryCall<UnfreezeWalletRequest, UnfreezeWalletResponse>;
+  /** A closed wallet is empty and takes no transaction, and can still be read. Staff only. */
+  closeWallet: handleUnaryCall<CloseWalletRequest, CloseWalletResponse>;
+  reopenWallet: handleUnaryCall<ReopenWalletRequest, ReopenWalletResponse>;
+  getHold: handleUnaryCall<GetHoldRequest, GetHoldResponse>;
+  listHolds: handleUnaryCall<ListHoldsRequest, ListHoldsResponse>;
+  /** Overdraft and spending limits of a wallet, and what was used of these. */
+  getWalletTerms: handleUnaryCall<GetWalletTermsRequest, GetWalletTermsResponse>;
+  /** Staff only. A wallet that does not exist is opened by it. */
+  setWalletTerms: handleUnaryCall<SetWalletTermsRequest, SetWalletTermsResponse>;
   /** The whole ledger, wallet by wallet in order of seq, for rebuild and verification. */
   streamLedger: handleServerStreamingCall<StreamLedgerRequest, StreamLedgerResponse>;
   verifyLedger: handleServerStreamingCall<VerifyLedgerRequest, VerifyLedgerResponse>;
@@ -7134,6 +10396,99 @@ export interface WalletServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: UnfreezeWalletResponse) => void,
+  ): ClientUnaryCall;
+  /** A closed wallet is empty and takes no transaction, and can still be read. Staff only. */
+  closeWallet(
+    request: CloseWalletRequest,
+    callback: (error: ServiceError | null, response: CloseWalletResponse) => void,
+  ): ClientUnaryCall;
+  closeWallet(
+    request: CloseWalletRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: CloseWalletResponse) => void,
+  ): ClientUnaryCall;
+  closeWallet(
+    request: CloseWalletRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: CloseWalletResponse) => void,
+  ): ClientUnaryCall;
+  reopenWallet(
+    request: ReopenWalletRequest,
+    callback: (error: ServiceError | null, response: ReopenWalletResponse) => void,
+  ): ClientUnaryCall;
+  reopenWallet(
+    request: ReopenWalletRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ReopenWalletResponse) => void,
+  ): ClientUnaryCall;
+  reopenWallet(
+    request: ReopenWalletRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ReopenWalletResponse) => void,
+  ): ClientUnaryCall;
+  getHold(
+    request: GetHoldRequest,
+    callback: (error: ServiceError | null, response: GetHoldResponse) => void,
+  ): ClientUnaryCall;
+  getHold(
+    request: GetHoldRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetHoldResponse) => void,
+  ): ClientUnaryCall;
+  getHold(
+    request: GetHoldRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetHoldResponse) => void,
+  ): ClientUnaryCall;
+  listHolds(
+    request: ListHoldsRequest,
+    callback: (error: ServiceError | null, response: ListHoldsResponse) => void,
+  ): ClientUnaryCall;
+  listHolds(
+    request: ListHoldsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListHoldsResponse) => void,
+  ): ClientUnaryCall;
+  listHolds(
+    request: ListHoldsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListHoldsResponse) => void,
+  ): ClientUnaryCall;
+  /** Overdraft and spending limits of a wallet, and what was used of these. */
+  getWalletTerms(
+    request: GetWalletTermsRequest,
+    callback: (error: ServiceError | null, response: GetWalletTermsResponse) => void,
+  ): ClientUnaryCall;
+  getWalletTerms(
+    request: GetWalletTermsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetWalletTermsResponse) => void,
+  ): ClientUnaryCall;
+  getWalletTerms(
+    request: GetWalletTermsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetWalletTermsResponse) => void,
+  ): ClientUnaryCall;
+  /** Staff only. A wallet that does not exist is opened by it. */
+  setWalletTerms(
+    request: SetWalletTermsRequest,
+    callback: (error: ServiceError | null, response: SetWalletTermsResponse) => void,
+  ): ClientUnaryCall;
+  setWalletTerms(
+    request: SetWalletTermsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: SetWalletTermsResponse) => void,
+  ): ClientUnaryCall;
+  setWalletTerms(
+    request: SetWalletTermsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: SetWalletTermsResponse) => void,
   ): ClientUnaryCall;
   /** The whole ledger, wallet by wallet in order of seq, for rebuild and verification. */
   streamLedger(
