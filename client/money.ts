@@ -7,7 +7,7 @@ import { WalletProblem } from './problem.ts';
 import { sleep, type Sender } from './send.ts';
 import type { BatchBody, BatchResult, Client, ListQuery, WaitOptions } from './types.ts';
 
-type MoneyMethods = Pick<Client, 'transactions' | 'wallets' | 'statements' | 'exports'>;
+type MoneyMethods = Pick<Client, 'transactions' | 'holds' | 'wallets' | 'statements' | 'exports'>;
 
 /** Methods about wallets, what moves their money, and what is reported of it. */
 export const createMoneyMethods = (sender: Sender): MoneyMethods => ({
@@ -19,15 +19,34 @@ export const createMoneyMethods = (sender: Sender): MoneyMethods => ({
     getByKey: (key, query, options) =>
       sender.call('getTransactionsByKeyByKey', { path: { key }, query: query ?? {} }, options),
   },
+  holds: {
+    ...createList(sender, 'getHolds'),
+    place: (body, options) => sender.call('postHolds', { body }, options),
+    capture: (id, body, options) =>
+      sender.call('postHoldsByIdCapture', { path: { id }, body }, options),
+    release: (id, body, options) =>
+      sender.call('postHoldsByIdRelease', { path: { id }, body }, options),
+    get: (id, options) => sender.call('getHoldsById', { path: { id } }, options),
+  },
   wallets: {
     ...createList(sender, 'getWallets'),
     get: (user, currency, query = {}, options = {}) =>
       sender.call('getWalletsByUserByCurrency', { path: { user, currency }, query }, options),
     update: (user, currency, body, options) =>
       sender.call('patchWalletsByUserByCurrency', { path: { user, currency }, body }, options),
+    close: (user, currency, body, options) =>
+      sender.call('postWalletsByUserByCurrencyClose', { path: { user, currency }, body }, options),
+    reopen: (user, currency, body, options) =>
+      sender.call('postWalletsByUserByCurrencyReopen', { path: { user, currency }, body }, options),
+    getTerms: (user, currency, options) =>
+      sender.call('getWalletsByUserByCurrencyTerms', { path: { user, currency } }, options),
+    setTerms: (user, currency, body, options) =>
+      sender.call('putWalletsByUserByCurrencyTerms', { path: { user, currency }, body }, options),
+    findRecipient: (email, options) => sender.call('postRecipients', { body: { email } }, options),
   },
   statements: {
     get: (query = {}, options = {}) => sender.call('getStatements', { query }, options),
+    search: (query, options) => sender.call('getStatementsSearch', { query }, options),
     listLines: (query = {}, options = {}) => listLines(sender, query, options),
     download: (format, query = {}, options = {}) =>
       downloadStatement(sender, { format, query, options }),

@@ -34,6 +34,7 @@ describe('another attempt', () => {
 
   it.each([
     ['INSUFFICIENT_FUNDS', refusal(409, 'INSUFFICIENT_FUNDS')],
+    ['TERMS_CHANGED', refusal(409, 'TERMS_CHANGED')],
     ['IDEMPOTENCY_KEY_REUSED', refusal(422, 'IDEMPOTENCY_KEY_REUSED')],
     ['TOKEN_INVALID', refusal(401, 'TOKEN_INVALID')],
     ['PERMISSION_DENIED', refusal(403, 'PERMISSION_DENIED')],

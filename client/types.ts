@@ -66,6 +66,22 @@ export type Client = {
       options?: CallOptions,
     ): Promise<Transaction>;
   };
+  readonly holds: List<'getHolds'> & {
+    /** Staff: reserves money, or gives the hold that has the same idempotency key. */
+    place(body: BodyOf<'postHolds'>, options?: KeyedOptions): Promise<Transaction>;
+    /** Staff: all that is left of it where no amount is given. */
+    capture(
+      id: string,
+      body: BodyOf<'postHoldsByIdCapture'>,
+      options?: KeyedOptions,
+    ): Promise<Transaction>;
+    release(
+      id: string,
+      body: BodyOf<'postHoldsByIdRelease'>,
+      options?: KeyedOptions,
+    ): Promise<Transaction>;
+    get(id: string, options?: CallOptions): Promise<AnswerOf<'getHoldsById'>>;
+  };
   readonly wallets: List<'getWallets'> & {
     /** The balance; `user` is an id, or `me`. */
     get(
@@ -74,13 +90,41 @@ export type Client = {
       query?: QueryOf<'getWalletsByUserByCurrency'>,
       options?: CallOptions,
     ): Promise<AnswerOf<'getWalletsByUserByCurrency'>>;
-    /** Staff: freezes or unfreezes it. */
+    /** Staff: freezes it, or its debits alone, or unfreezes it. */
     update(
       user: string,
       currency: string,
       body: BodyOf<'patchWalletsByUserByCurrency'>,
       options?: CallOptions,
     ): Promise<Wallet>;
+    /** Staff: closes an empty wallet, or transfers its balance in the same commit. */
+    close(
+      user: string,
+      currency: string,
+      body: BodyOf<'postWalletsByUserByCurrencyClose'>,
+      options?: KeyedOptions,
+    ): Promise<AnswerOf<'postWalletsByUserByCurrencyClose'>>;
+    reopen(
+      user: string,
+      currency: string,
+      body: BodyOf<'postWalletsByUserByCurrencyReopen'>,
+      options?: CallOptions,
+    ): Promise<Wallet>;
+    /** Overdraft and spending limits, and what was used of these. */
+    getTerms(
+      user: string,
+      currency: string,
+      options?: CallOptions,
+    ): Promise<AnswerOf<'getWalletsByUserByCurrencyTerms'>>;
+    /** Staff: what is absent stays as it is. */
+    setTerms(
+      user: string,
+      currency: string,
+      body: BodyOf<'putWalletsByUserByCurrencyTerms'>,
+      options?: CallOptions,
+    ): Promise<AnswerOf<'putWalletsByUserByCurrencyTerms'>>;
+    /** Who can be paid at an e-mail address. */
+    findRecipient(email: string, options?: CallOptions): Promise<AnswerOf<'postRecipients'>>;
   };
   readonly statements: {
     /** A page of a statement; a long range is queued as an export. */
@@ -88,6 +132,11 @@ export type Client = {
       query?: QueryOf<'getStatements'>,
       options?: CallOptions,
     ): Promise<AnswerOf<'getStatements'>>;
+    /** A page of the lines that have a value in their metadata. */
+    search(
+      query: QueryOf<'getStatementsSearch'>,
+      options?: CallOptions,
+    ): Promise<AnswerOf<'getStatementsSearch'>>;
     /** The lines of all pages; a range that is queued is refused with RANGE_TOO_LONG. */
     listLines(query?: ListQuery<'getStatements'>, options?: CallOptions): Items<StatementLine>;
     download(

@@ -7,7 +7,8 @@ import { serveMetrics, type MetricsServer, type Reading } from './platform/metri
 import type { OutboxDepth } from './platform/outbox/depth.ts';
 import type { ProgressWatch } from './platform/progress/watch.ts';
 import type { Running } from './services.ts';
-import { formatHostPort, type HostPort } from './config/settings.ts';
+import type { HostPort } from './config/setting-types.ts';
+import { formatHostPort } from './config/settings.ts';
 
 /** Starts the listener for metrics, unless there shall be none. */
 export async function listenMetrics(

@@ -101,6 +101,7 @@ export const createService: Readonly<
     if (!signer.ok) return signer;
     const { defaultCurrency, selfServiceOperations, localOperations } = config;
     const { amqpOperations, outboxLimit } = config;
+    const { defaultLimits, holdDays, isTermsForAdmins } = config;
     const { checkpointMinutes, checkpointFile: file } = config;
     const checkpointing = { everyMs: checkpointMinutes * 60_000, file };
     const wallet = createWallet({
@@ -114,8 +115,9 @@ export const createService: Readonly<
         localOperations,
         amqpOperations,
         outboxLimit,
+        ...{ defaultLimits, holdDays, isTermsForAdmins },
         queue: config.walletQueue,
-        laneCount: 2,
+        maxCommits: 2,
       },
       ...(signer.value ? { checkpoints: { ...checkpointing, signer: signer.value } } : {}),
       ...{ log, watch },
@@ -153,6 +155,7 @@ export const createService: Readonly<
       config: {
         defaultCurrency: config.defaultCurrency,
         inlineDays: config.inlineDays,
+        searchKeys: config.searchKeys,
         queue: config.statementQueue,
         exportQueue: config.exportQueue,
         exportRetentionDays: config.exportRetentionDays,

@@ -4,18 +4,19 @@
 
 export type ServerReason =
   | 'AMOUNT_INVALID'
-  | 'AMOUNT_MISMATCH'
   | 'API_KEY_LIMIT'
   | 'API_KEY_NOT_FOUND'
   | 'AUTH_UNAVAILABLE'
   | 'BALANCE_LIMIT_EXCEEDED'
   | 'BODY_TOO_LARGE'
+  | 'CAPTURE_EXCEEDS_HOLD'
   | 'CREDENTIALS_INVALID'
   | 'CREDENTIALS_MISSING'
   | 'CURRENCY_UNKNOWN'
   | 'DATABASE_BUSY'
   | 'DATABASE_UNAVAILABLE'
   | 'DEADLINE_EXCEEDED'
+  | 'DEBIT_TOTAL_EXCEEDED'
   | 'EMAIL_INVALID'
   | 'EMAIL_TAKEN'
   | 'EMAIL_UNVERIFIED'
@@ -23,6 +24,10 @@ export type ServerReason =
   | 'EXPORT_NOT_FOUND'
   | 'EXPORT_NOT_READY'
   | 'HEADERS_TOO_LARGE'
+  | 'HOLD_CLOSED'
+  | 'HOLD_EXPIRED'
+  | 'HOLD_LIMIT_EXCEEDED'
+  | 'HOLD_NOT_FOUND'
   | 'HOST_UNKNOWN'
   | 'IDEMPOTENCY_KEY_REQUIRED'
   | 'IDEMPOTENCY_KEY_REUSED'
@@ -31,6 +36,7 @@ export type ServerReason =
   | 'INVALID_ARGUMENT'
   | 'JSON_INVALID'
   | 'LAST_ADMIN'
+  | 'LIMIT_EXCEEDED'
   | 'MEDIA_TYPE_UNSUPPORTED'
   | 'NOT_ACCEPTABLE'
   | 'OPERATION_NOT_ALLOWED'
@@ -46,6 +52,8 @@ export type ServerReason =
   | 'PERMISSION_DENIED'
   | 'RANGE_NOT_SATISFIABLE'
   | 'RANGE_TOO_LONG'
+  | 'RECIPIENT_NOT_FOUND'
+  | 'RECIPIENT_UNAVAILABLE'
   | 'REFRESH_TOKEN_INVALID'
   | 'REQUEST_MALFORMED'
   | 'REQUEST_TIMEOUT'
@@ -55,16 +63,17 @@ export type ServerReason =
   | 'STAFF_OWN_WALLET'
   | 'STATEMENT_UNAVAILABLE'
   | 'SimpleAMOUNT_INVALID'
-  | 'SimpleAMOUNT_MISMATCH'
   | 'SimpleAUTH_UNAVAILABLE'
   | 'SimpleBALANCE_LIMIT_EXCEEDED'
   | 'SimpleBODY_TOO_LARGE'
+  | 'SimpleCAPTURE_EXCEEDS_HOLD'
   | 'SimpleCREDENTIALS_INVALID'
   | 'SimpleCREDENTIALS_MISSING'
   | 'SimpleCURRENCY_UNKNOWN'
   | 'SimpleDATABASE_BUSY'
   | 'SimpleDATABASE_UNAVAILABLE'
   | 'SimpleDEADLINE_EXCEEDED'
+  | 'SimpleDEBIT_TOTAL_EXCEEDED'
   | 'SimpleEMAIL_INVALID'
   | 'SimpleEMAIL_TAKEN'
   | 'SimpleEMAIL_UNVERIFIED'
@@ -72,12 +81,17 @@ export type ServerReason =
   | 'SimpleEXPORT_NOT_FOUND'
   | 'SimpleEXPORT_NOT_READY'
   | 'SimpleHEADERS_TOO_LARGE'
+  | 'SimpleHOLD_CLOSED'
+  | 'SimpleHOLD_EXPIRED'
+  | 'SimpleHOLD_LIMIT_EXCEEDED'
+  | 'SimpleHOLD_NOT_FOUND'
   | 'SimpleHOST_UNKNOWN'
   | 'SimpleIDEMPOTENCY_KEY_REUSED'
   | 'SimpleINSUFFICIENT_FUNDS'
   | 'SimpleINTERNAL'
   | 'SimpleINVALID_ARGUMENT'
   | 'SimpleJSON_INVALID'
+  | 'SimpleLIMIT_EXCEEDED'
   | 'SimpleMEDIA_TYPE_UNSUPPORTED'
   | 'SimpleOPERATION_NOT_ALLOWED'
   | 'SimpleORIGIN_REFUSED'
@@ -90,6 +104,8 @@ export type ServerReason =
   | 'SimplePARENT_NOT_UNDOABLE'
   | 'SimplePASSWORD_INVALID'
   | 'SimplePERMISSION_DENIED'
+  | 'SimpleRECIPIENT_NOT_FOUND'
+  | 'SimpleRECIPIENT_UNAVAILABLE'
   | 'SimpleREQUEST_MALFORMED'
   | 'SimpleREQUEST_TIMEOUT'
   | 'SimpleSHUTTING_DOWN'
@@ -105,15 +121,19 @@ export type ServerReason =
   | 'SimpleTOTP_REQUIRED'
   | 'SimpleTOTP_UNREADABLE'
   | 'SimpleTRANSACTION_NOT_FOUND'
+  | 'SimpleTRANSFER_TO_SELF'
+  | 'SimpleUNDO_EXCEEDS_PARENT'
   | 'SimpleUNIMPLEMENTED'
   | 'SimpleURI_INVALID'
   | 'SimpleUSER_NOT_FOUND'
   | 'SimpleUSER_REQUIRED'
   | 'SimpleWALLET_BUSY'
   | 'SimpleWALLET_CLOCK_AHEAD'
+  | 'SimpleWALLET_CLOSED'
   | 'SimpleWALLET_CORRUPT'
   | 'SimpleWALLET_FROZEN'
   | 'SimpleWALLET_UNAVAILABLE'
+  | 'TERMS_CHANGED'
   | 'THROTTLED'
   | 'TOKEN_EXPIRED'
   | 'TOKEN_INVALID'
@@ -123,6 +143,8 @@ export type ServerReason =
   | 'TOTP_REQUIRED'
   | 'TOTP_UNREADABLE'
   | 'TRANSACTION_NOT_FOUND'
+  | 'TRANSFER_TO_SELF'
+  | 'UNDO_EXCEEDS_PARENT'
   | 'UNIMPLEMENTED'
   | 'URI_INVALID'
   | 'USER_NOT_FOUND'
@@ -130,8 +152,10 @@ export type ServerReason =
   | 'VERIFICATION_CODE_INVALID'
   | 'WALLET_BUSY'
   | 'WALLET_CLOCK_AHEAD'
+  | 'WALLET_CLOSED'
   | 'WALLET_CORRUPT'
   | 'WALLET_FROZEN'
+  | 'WALLET_NOT_EMPTY'
   | 'WALLET_NOT_FOUND'
   | 'WALLET_UNAVAILABLE';
 
@@ -144,10 +168,59 @@ export type Balance = {
 
   /** A decimal string with all decimals of the currency */
   readonly balance?: string;
+
+  /**
+   * What can be spent: with the overdraft limit, without what is held. Not of the
+   * past: what the limit was is not in the ledger
+   */
+  readonly available?: string;
+
+  /** Reserved by open holds */
+  readonly held?: string;
+
+  /** How far below 0 the balance may go */
+  readonly overdraftLimit?: string;
   readonly seq: number;
+
+  /** Now, also in a balance of the past */
+  readonly status: 'active' | 'frozen' | 'corrupt' | 'debits_frozen' | 'closed' | 'unknown';
 
   /** RFC 3339 */
   readonly asOf: string;
+};
+
+export type ClosedWallet = {
+  readonly id: string;
+  readonly userId: string;
+
+  /** ISO 4217, in capitals */
+  readonly currency: string;
+
+  /** Absent if the wallet is corrupt */
+  readonly balance?: string;
+
+  /**
+   * What can be spent: with the overdraft limit, without what is held. Not of the
+   * past: what the limit was is not in the ledger
+   */
+  readonly available?: string;
+
+  /** Reserved by open holds */
+  readonly held?: string;
+
+  /** How far below 0 the balance may go */
+  readonly overdraftLimit?: string;
+
+  /** Of the last transaction */
+  readonly seq: number;
+  readonly status: 'active' | 'frozen' | 'corrupt' | 'debits_frozen' | 'closed' | 'unknown';
+
+  /** RFC 3339 */
+  readonly lastAt?: string;
+  readonly dryRun?: true;
+
+  /** The transfer of the balance */
+  readonly transaction?: Transaction;
 };
 
 export type Export = {
@@ -169,6 +242,9 @@ export type Export = {
   readonly timezone: string;
   readonly locale: string;
   readonly format: 'csv' | 'json' | 'ndjson' | 'hledger' | 'unknown';
+
+  /** The lines of holds and releases are in the file */
+  readonly holds?: true;
   readonly rows: number;
   readonly rowsDone: number;
   readonly bytes?: number;
@@ -189,6 +265,80 @@ export type Export = {
   readonly mail?: 'waiting' | 'sent' | 'failed';
   readonly mailFailure?: string;
   readonly dryRun?: true;
+};
+
+export type FoundLine = {
+  readonly seq: number;
+
+  /** RFC 3339 */
+  readonly date: string;
+  readonly transactionId: string;
+  readonly operation:
+    | 'deposit'
+    | 'withdraw'
+    | 'purchase'
+    | 'reversal'
+    | 'cancellation'
+    | 'transfer'
+    | 'hold'
+    | 'capture'
+    | 'release'
+    | 'fee';
+  readonly description?: string;
+  readonly merchant?: string;
+
+  /** A decimal string with all decimals of the currency */
+  readonly debit?: string;
+
+  /** A decimal string with all decimals of the currency */
+  readonly credit?: string;
+
+  /** A decimal string with all decimals of the currency */
+  readonly balance: string;
+
+  /** Money that it reserved, or released (below 0) */
+  readonly held?: string;
+
+  /** What is reserved since */
+  readonly heldBalance?: string;
+  readonly walletId: string;
+  readonly userId: string;
+
+  /** ISO 4217, in capitals */
+  readonly currency: string;
+  readonly metadata: Readonly<Record<string, string>>;
+};
+
+export type Hold = {
+  /** Of the transaction; absent in a dry run */
+  readonly id?: string;
+  readonly walletId: string;
+  readonly userId: string;
+
+  /** A decimal string with all decimals of the currency */
+  readonly amount: string;
+
+  /** A decimal string with all decimals of the currency */
+  readonly captured: string;
+
+  /** What can still be captured */
+  readonly left: string;
+
+  /** ISO 4217, in capitals */
+  readonly currency: string;
+  readonly state: 'open' | 'captured' | 'released' | 'expired' | 'unknown';
+
+  /** The account that a capture pays: `merchant…`, `user:…` or `external:…` */
+  readonly for: string;
+
+  /** RFC 3339 */
+  readonly placedAt: string;
+
+  /** From then on it cannot be captured */
+  readonly expiresAt: string;
+
+  /** RFC 3339 */
+  readonly closedAt?: string;
 };
 
 export type Problem = {
@@ -216,6 +366,13 @@ export type Problem = {
 
   /** It may have been done: send it again with the same `Idempotency-Key` */
   readonly outcome?: 'unknown';
+};
+
+export type Recipient = {
+  readonly userId: string;
+
+  /** Its first character and its domain */
+  readonly maskedEmail: string;
 };
 
 export type SimpleProblem = {
@@ -274,6 +431,16 @@ export type Statement = {
 
   /** A decimal string with all decimals of the currency */
   readonly closing: string;
+
+  /** What is reserved at the end; with `holds=true` */
+  readonly heldClosing?: string;
+
+  /**
+   * The closing balance without what is reserved; with `holds=true`. Unlike
+   * `available` of a wallet it does not count the overdraft limit, which is not in
+   * the ledger
+   */
+  readonly availableClosing?: string;
   readonly lines: readonly StatementLine[];
 
   /** Transactions of the ledger that are not included yet */
@@ -289,7 +456,17 @@ export type StatementLine = {
   /** RFC 3339 */
   readonly date: string;
   readonly transactionId: string;
-  readonly operation: 'deposit' | 'withdraw' | 'purchase' | 'reversal' | 'cancellation';
+  readonly operation:
+    | 'deposit'
+    | 'withdraw'
+    | 'purchase'
+    | 'reversal'
+    | 'cancellation'
+    | 'transfer'
+    | 'hold'
+    | 'capture'
+    | 'release'
+    | 'fee';
   readonly description?: string;
   readonly merchant?: string;
 
@@ -301,6 +478,12 @@ export type StatementLine = {
 
   /** A decimal string with all decimals of the currency */
   readonly balance: string;
+
+  /** Money that it reserved, or released (below 0) */
+  readonly held?: string;
+
+  /** What is reserved since */
+  readonly heldBalance?: string;
 };
 
 export type Transaction = {
@@ -310,10 +493,23 @@ export type Transaction = {
 
   /** Gapless within the wallet, from 1 */
   readonly seq?: number;
-  readonly operation: 'deposit' | 'withdraw' | 'purchase' | 'reversal' | 'cancellation';
+  readonly operation:
+    | 'deposit'
+    | 'withdraw'
+    | 'purchase'
+    | 'reversal'
+    | 'cancellation'
+    | 'transfer'
+    | 'hold'
+    | 'capture'
+    | 'release'
+    | 'fee';
 
   /** A decimal string with all decimals of the currency */
   readonly amount: string;
+
+  /** What it does to the balance; `none` of a hold or release */
+  readonly direction: 'in' | 'out' | 'none';
 
   /** ISO 4217, in capitals */
   readonly currency: string;
@@ -321,10 +517,38 @@ export type Transaction = {
   /** A decimal string with all decimals of the currency */
   readonly balanceAfter: string;
 
-  /** The transaction that this one undoes */
+  /** The transaction that it undoes, or its hold */
   readonly parentId?: string;
+
+  /** How much of it was undone; absent: nothing */
+  readonly undone?: string;
+
+  /** The user at the other side of a transfer, of a capture or of their reversal */
+  readonly counterparty?: string;
+
+  /** The account outside, if it is not `cash` */
+  readonly via?: string;
   readonly description?: string;
   readonly merchant?: string;
+
+  /** The entry `reference` of metadata */
+  readonly reference?: string;
+  readonly metadata?: Readonly<Record<string, string>>;
+
+  /** What it reserved, or released (below 0) */
+  readonly held?: string;
+
+  /** What is reserved since */
+  readonly heldAfter?: string;
+
+  /**
+   * The balance without what is reserved, beside `heldAfter`. Unlike `available` of
+   * a wallet it does not count the overdraft limit, which is not in the ledger
+   */
+  readonly availableAfter?: string;
+
+  /** The group that it was sent in, which happened together or not at all */
+  readonly groupId?: string;
 
   /** RFC 3339 */
   readonly occurredAt: string;
@@ -332,6 +556,9 @@ export type Transaction = {
   /** It had been made before, by the same key */
   readonly replayed: boolean;
   readonly dryRun?: true;
+
+  /** Only when it is made: the hold after a hold, capture or release */
+  readonly hold?: Hold;
 };
 
 export type Wallet = {
@@ -344,12 +571,63 @@ export type Wallet = {
   /** Absent if the wallet is corrupt */
   readonly balance?: string;
 
+  /**
+   * What can be spent: with the overdraft limit, without what is held. Not of the
+   * past: what the limit was is not in the ledger
+   */
+  readonly available?: string;
+
+  /** Reserved by open holds */
+  readonly held?: string;
+
+  /** How far below 0 the balance may go */
+  readonly overdraftLimit?: string;
+
   /** Of the last transaction */
   readonly seq: number;
-  readonly status: 'active' | 'frozen' | 'corrupt' | 'unknown';
+  readonly status: 'active' | 'frozen' | 'corrupt' | 'debits_frozen' | 'closed' | 'unknown';
 
   /** RFC 3339 */
   readonly lastAt?: string;
+  readonly dryRun?: true;
+};
+
+export type WalletTerms = {
+  readonly userId: string;
+
+  /** ISO 4217, in capitals */
+  readonly currency: string;
+
+  /** Grows with every change; 0: none was made */
+  readonly number: number;
+
+  /** How far below 0 the balance may go */
+  readonly overdraftLimit: string;
+
+  /** The limits are those of the server: the wallet has none of its own */
+  readonly default: boolean;
+
+  /** Where days begin */
+  readonly timezone?: string;
+  readonly limits: readonly {
+    /** `perTransaction`, `day`, `week`, `month`, or like `rolling-24h` */
+    readonly name: string;
+
+    /** A decimal string with all decimals of the currency */
+    readonly limit: string;
+
+    /** A decimal string with all decimals of the currency */
+    readonly used?: string;
+
+    /** A decimal string with all decimals of the currency */
+    readonly left?: string;
+
+    /** RFC 3339 */
+    readonly resetsAt?: string;
+  }[];
+
+  /** RFC 3339 */
+  readonly asOf?: string;
   readonly dryRun?: true;
 };
 
@@ -361,24 +639,60 @@ export type Operations = {
     readonly path: undefined;
     readonly query: undefined;
     readonly body: {
-      readonly operation: 'deposit' | 'withdraw' | 'purchase' | 'reversal' | 'cancellation';
+      readonly operation:
+        | 'deposit'
+        | 'withdraw'
+        | 'purchase'
+        | 'reversal'
+        | 'cancellation'
+        | 'transfer'
+        | 'hold'
+        | 'capture'
+        | 'release'
+        | 'fee';
 
       /** Staff: the id of a user. Customers leave it out. */
       readonly user?: string | undefined;
 
-      /** Default: the server’s currency; for an undo, that of its parent */
+      /** Default: the server’s currency; for what has a parent, that of its parent */
       readonly currency?: string | undefined;
 
-      /** Required but for a reversal or cancellation */
+      /** What has a parent, and no amount, is of all that is left of it */
       readonly amount?: string | number | undefined;
 
-      /** Required for a reversal or cancellation */
+      /** What a reversal or cancellation undoes; the hold of a capture or release */
       readonly parentId?: string | undefined;
       readonly description?: string | undefined;
 
-      /** For a purchase */
+      /** For a purchase or a hold */
       readonly merchant?: string | undefined;
+
+      /** Who is paid; required for a transfer, possible for a hold */
+      readonly toUserId?: string | undefined;
+
+      /** The account outside, like a bank; for a deposit or withdraw default `cash` */
+      readonly via?: string | undefined;
+
+      /** What you know it by; the same as the entry `reference` of metadata */
+      readonly reference?: string | undefined;
+
+      /** Up to 16 pairs; no key begins with `dw.` */
       readonly metadata?: Readonly<Record<string, string>> | undefined;
+
+      /** Of a hold: when it ends; by default after the days that the server has set */
+      readonly expiresAt?: string | undefined;
+
+      /** Of a hold, in place of `expiresAt`: how long it lasts */
+      readonly expiresInSeconds?: number | undefined;
+
+      /** Of a capture: what is left of the hold stays reserved, and is not released */
+      readonly keepRest?: boolean | undefined;
+
+      /**
+       * Staff: a reversal may bring a wallet below zero; a debit or a hold may pass
+       * spending limits, never what is available
+       */
+      readonly force?: boolean | undefined;
       readonly dryRun?: boolean | undefined;
     };
     readonly answer: Transaction;
@@ -394,7 +708,26 @@ export type Operations = {
       /** ISO 4217, in capitals */
       readonly currency?: string | undefined;
       readonly operation?:
-        'deposit' | 'withdraw' | 'purchase' | 'reversal' | 'cancellation' | undefined;
+        | 'deposit'
+        | 'withdraw'
+        | 'purchase'
+        | 'reversal'
+        | 'cancellation'
+        | 'transfer'
+        | 'hold'
+        | 'capture'
+        | 'release'
+        | 'fee'
+        | undefined;
+
+      /** RFC 3339 */
+      readonly from?: string | undefined;
+
+      /** RFC 3339 */
+      readonly to?: string | undefined;
+
+      /** Those of which something was undone, or nothing was */
+      readonly undone?: 'true' | 'false' | undefined;
 
       /** Items of a page, at most 500; default 50 */
       readonly limit?: number | undefined;
@@ -442,27 +775,69 @@ export type Operations = {
     readonly query: undefined;
     readonly body: {
       readonly items: readonly {
-        readonly operation: 'deposit' | 'withdraw' | 'purchase' | 'reversal' | 'cancellation';
+        readonly operation:
+          | 'deposit'
+          | 'withdraw'
+          | 'purchase'
+          | 'reversal'
+          | 'cancellation'
+          | 'transfer'
+          | 'hold'
+          | 'capture'
+          | 'release'
+          | 'fee';
 
         /** Staff: the id of a user. Customers leave it out. */
         readonly user?: string | undefined;
 
-        /** Default: the server’s currency; for an undo, that of its parent */
+        /** Default: the server’s currency; for what has a parent, that of its parent */
         readonly currency?: string | undefined;
 
-        /** Required but for a reversal or cancellation */
+        /** What has a parent, and no amount, is of all that is left of it */
         readonly amount?: string | number | undefined;
 
-        /** Required for a reversal or cancellation */
+        /** What a reversal or cancellation undoes; the hold of a capture or release */
         readonly parentId?: string | undefined;
         readonly description?: string | undefined;
 
-        /** For a purchase */
+        /** For a purchase or a hold */
         readonly merchant?: string | undefined;
+
+        /** Who is paid; required for a transfer, possible for a hold */
+        readonly toUserId?: string | undefined;
+
+        /** The account outside, like a bank; for a deposit or withdraw default `cash` */
+        readonly via?: string | undefined;
+
+        /** What you know it by; the same as the entry `reference` of metadata */
+        readonly reference?: string | undefined;
+
+        /** Up to 16 pairs; no key begins with `dw.` */
         readonly metadata?: Readonly<Record<string, string>> | undefined;
+
+        /** Of a hold: when it ends; by default after the days that the server has set */
+        readonly expiresAt?: string | undefined;
+
+        /** Of a hold, in place of `expiresAt`: how long it lasts */
+        readonly expiresInSeconds?: number | undefined;
+
+        /** Of a capture: what is left of the hold stays reserved, and is not released */
+        readonly keepRest?: boolean | undefined;
+
+        /**
+         * Staff: a reversal may bring a wallet below zero; a debit or a hold may pass
+         * spending limits, never what is available
+         */
+        readonly force?: boolean | undefined;
 
         /** Identifies the transaction within its wallet; never expires. */
         readonly idempotencyKey: string;
+
+        /**
+         * Up to 16 items side by side with the same one happen together or not at all.
+         * Needed for a `fee`. If one is refused, the others have the reason GROUP_ABORTED
+         */
+        readonly groupId?: string | undefined;
       }[];
       readonly dryRun?: boolean | undefined;
     };
@@ -484,6 +859,141 @@ export type Operations = {
         };
       }[];
     };
+  };
+
+  /** Place a hold: reserve money (staff) */
+  readonly postHolds: {
+    readonly path: undefined;
+    readonly query: undefined;
+    readonly body: {
+      /** Staff: the id of a user. Customers leave it out. */
+      readonly user?: string | undefined;
+
+      /** ISO 4217, in capitals */
+      readonly currency?: string | undefined;
+
+      /** What has a parent, and no amount, is of all that is left of it */
+      readonly amount?: string | number | undefined;
+
+      /** Who is paid: a merchant */
+      readonly merchant?: string | undefined;
+
+      /** Who is paid: a user */
+      readonly toUserId?: string | undefined;
+
+      /** Who is paid: an account outside */
+      readonly via?: string | undefined;
+
+      /** Of a hold: when it ends; by default after the days that the server has set */
+      readonly expiresAt?: string | undefined;
+
+      /** Of a hold, in place of `expiresAt`: how long it lasts */
+      readonly expiresInSeconds?: number | undefined;
+
+      /**
+       * Staff: a reversal may bring a wallet below zero; a debit or a hold may pass
+       * spending limits, never what is available
+       */
+      readonly force?: boolean | undefined;
+      readonly description?: string | undefined;
+
+      /** What you know it by; the same as the entry `reference` of metadata */
+      readonly reference?: string | undefined;
+
+      /** Up to 16 pairs; no key begins with `dw.` */
+      readonly metadata?: Readonly<Record<string, string>> | undefined;
+      readonly dryRun?: boolean | undefined;
+    };
+    readonly answer: Transaction;
+  };
+
+  /** List holds, in order of their end */
+  readonly getHolds: {
+    readonly path: undefined;
+    readonly query: {
+      /** Staff: the id of a user. Customers leave it out. */
+      readonly user?: string | undefined;
+
+      /** ISO 4217, in capitals */
+      readonly currency?: string | undefined;
+
+      /** A hold whose time is over is `expired` */
+      readonly state?: 'open' | 'captured' | 'released' | 'expired' | undefined;
+
+      /** Items of a page, at most 500; default 50 */
+      readonly limit?: number | undefined;
+
+      /** `nextPageToken` of the page before */
+      readonly pageToken?: string | undefined;
+    };
+    readonly body: undefined;
+    readonly answer: {
+      readonly items: readonly Hold[];
+
+      /** Absent on the last page */
+      readonly nextPageToken?: string;
+    };
+  };
+
+  /** Capture a hold, or a part of it (staff) */
+  readonly postHoldsByIdCapture: {
+    readonly path: { readonly id: string };
+    readonly query: undefined;
+    readonly body: {
+      /** Whose wallet; default: looked up, for which a key needs `wallets:read` */
+      readonly user?: string | undefined;
+
+      /** As `user` */
+      readonly currency?: string | undefined;
+
+      /** Default: all that is left of the hold */
+      readonly amount?: string | number | undefined;
+      readonly description?: string | undefined;
+
+      /** What you know it by; the same as the entry `reference` of metadata */
+      readonly reference?: string | undefined;
+
+      /** Up to 16 pairs; no key begins with `dw.` */
+      readonly metadata?: Readonly<Record<string, string>> | undefined;
+      readonly dryRun?: boolean | undefined;
+
+      /** Of a capture: what is left of the hold stays reserved, and is not released */
+      readonly keepRest?: boolean | undefined;
+    };
+    readonly answer: Transaction;
+  };
+
+  /** Release a hold, or a part of it (staff) */
+  readonly postHoldsByIdRelease: {
+    readonly path: { readonly id: string };
+    readonly query: undefined;
+    readonly body: {
+      /** Whose wallet; default: looked up, for which a key needs `wallets:read` */
+      readonly user?: string | undefined;
+
+      /** As `user` */
+      readonly currency?: string | undefined;
+
+      /** Default: all that is left of the hold */
+      readonly amount?: string | number | undefined;
+      readonly description?: string | undefined;
+
+      /** What you know it by; the same as the entry `reference` of metadata */
+      readonly reference?: string | undefined;
+
+      /** Up to 16 pairs; no key begins with `dw.` */
+      readonly metadata?: Readonly<Record<string, string>> | undefined;
+      readonly dryRun?: boolean | undefined;
+    };
+    readonly answer: Transaction;
+  };
+
+  /** Get a hold */
+  readonly getHoldsById: {
+    readonly path: { readonly id: string };
+    readonly query: undefined;
+    readonly body: undefined;
+    readonly answer: Hold;
   };
 
   /** List wallets */
@@ -536,13 +1046,140 @@ export type Operations = {
     };
     readonly query: undefined;
     readonly body: {
-      readonly status: 'active' | 'frozen';
+      /** `debits_frozen`: the wallet takes credits only */
+      readonly status: 'active' | 'frozen' | 'debits_frozen';
 
       /** Why, for the audit log */
       readonly note?: string | undefined;
       readonly dryRun?: boolean | undefined;
     };
     readonly answer: Wallet;
+  };
+
+  /** Get overdraft and spending limits of a wallet, and what was used of these */
+  readonly getWalletsByUserByCurrencyTerms: {
+    readonly path: {
+      /** The id of a user, or `me` */
+      readonly user: string;
+
+      /** ISO 4217, in capitals */
+      readonly currency: string;
+    };
+    readonly query: undefined;
+    readonly body: undefined;
+    readonly answer: WalletTerms;
+  };
+
+  /** Set overdraft and spending limits of a wallet (staff) */
+  readonly putWalletsByUserByCurrencyTerms: {
+    readonly path: {
+      /** The id of a user, or `me` */
+      readonly user: string;
+
+      /** ISO 4217, in capitals */
+      readonly currency: string;
+    };
+    readonly query: undefined;
+    readonly body: {
+      /** 0 ends the overdraft */
+      readonly overdraftLimit?: string | number | undefined;
+      readonly limits?:
+        | {
+            /**
+             * A decimal string (recommended), or a number of at most 15 digits. More decimals
+             * than the currency has are refused.
+             */
+            readonly perTransaction?: string | number | undefined;
+
+            /**
+             * A decimal string (recommended), or a number of at most 15 digits. More decimals
+             * than the currency has are refused.
+             */
+            readonly day?: string | number | undefined;
+
+            /** From Monday */
+            readonly week?: string | number | undefined;
+
+            /**
+             * A decimal string (recommended), or a number of at most 15 digits. More decimals
+             * than the currency has are refused.
+             */
+            readonly month?: string | number | undefined;
+
+            /** Of the hours before each transaction */
+            readonly rolling?:
+              | readonly {
+                  readonly hours: number;
+
+                  /**
+                   * A decimal string (recommended), or a number of at most 15 digits. More decimals
+                   * than the currency has are refused.
+                   */
+                  readonly amount: string | number;
+                }[]
+              | undefined;
+
+            /** IANA name; default UTC */
+            readonly timezone?: string | undefined;
+          }
+        | null
+        | undefined;
+
+      /** Only if the terms have this number now, otherwise TERMS_CHANGED */
+      readonly expectedNumber?: number | undefined;
+
+      /** Why, for the audit log */
+      readonly note?: string | undefined;
+      readonly dryRun?: boolean | undefined;
+    };
+    readonly answer: WalletTerms;
+  };
+
+  /** Close a wallet (staff) */
+  readonly postWalletsByUserByCurrencyClose: {
+    readonly path: {
+      /** The id of a user, or `me` */
+      readonly user: string;
+
+      /** ISO 4217, in capitals */
+      readonly currency: string;
+    };
+    readonly query: undefined;
+    readonly body: {
+      /** Why, for the audit log */
+      readonly note?: string | undefined;
+      readonly dryRun?: boolean | undefined;
+
+      /** The id of the user who gets the balance */
+      readonly sweepToUserId?: string | undefined;
+    };
+    readonly answer: ClosedWallet;
+  };
+
+  /** Reopen a closed wallet (staff) */
+  readonly postWalletsByUserByCurrencyReopen: {
+    readonly path: {
+      /** The id of a user, or `me` */
+      readonly user: string;
+
+      /** ISO 4217, in capitals */
+      readonly currency: string;
+    };
+    readonly query: undefined;
+    readonly body: {
+      /** Why, for the audit log */
+      readonly note?: string | undefined;
+      readonly dryRun?: boolean | undefined;
+    };
+    readonly answer: Wallet;
+  };
+
+  /** Find who can be paid at an e-mail address */
+  readonly postRecipients: {
+    readonly path: undefined;
+    readonly query: undefined;
+    readonly body: { readonly email: string };
+    readonly answer: Recipient;
   };
 
   /** Follow transactions as they are made (server-sent events) */
@@ -764,7 +1401,16 @@ export type Operations = {
 
           /** The only ones; absent: all */
           readonly operations?: readonly (
-            'deposit' | 'withdraw' | 'purchase' | 'reversal' | 'cancellation'
+            | 'deposit'
+            | 'withdraw'
+            | 'purchase'
+            | 'reversal'
+            | 'cancellation'
+            | 'transfer'
+            | 'hold'
+            | 'capture'
+            | 'release'
+            | 'fee'
           )[];
 
           /** RFC 3339 */
@@ -1005,7 +1651,16 @@ export type Operations = {
 
         /** The only ones; absent: all */
         readonly operations?: readonly (
-          'deposit' | 'withdraw' | 'purchase' | 'reversal' | 'cancellation'
+          | 'deposit'
+          | 'withdraw'
+          | 'purchase'
+          | 'reversal'
+          | 'cancellation'
+          | 'transfer'
+          | 'hold'
+          | 'capture'
+          | 'release'
+          | 'fee'
         )[];
 
         /** RFC 3339 */
@@ -1043,7 +1698,19 @@ export type Operations = {
 
       /** The only operations that it shall make; default all of its owner */
       readonly operations?:
-        readonly ('deposit' | 'withdraw' | 'purchase' | 'reversal' | 'cancellation')[] | undefined;
+        | readonly (
+            | 'deposit'
+            | 'withdraw'
+            | 'purchase'
+            | 'reversal'
+            | 'cancellation'
+            | 'transfer'
+            | 'hold'
+            | 'capture'
+            | 'release'
+            | 'fee'
+          )[]
+        | undefined;
 
       /** At most 366 days ahead; default 90 days */
       readonly expiresAt?: string | undefined;
@@ -1069,7 +1736,16 @@ export type Operations = {
 
       /** The only ones; absent: all */
       readonly operations?: readonly (
-        'deposit' | 'withdraw' | 'purchase' | 'reversal' | 'cancellation'
+        | 'deposit'
+        | 'withdraw'
+        | 'purchase'
+        | 'reversal'
+        | 'cancellation'
+        | 'transfer'
+        | 'hold'
+        | 'capture'
+        | 'release'
+        | 'fee'
       )[];
 
       /** RFC 3339 */
@@ -1111,7 +1787,16 @@ export type Operations = {
 
       /** The only ones; absent: all */
       readonly operations?: readonly (
-        'deposit' | 'withdraw' | 'purchase' | 'reversal' | 'cancellation'
+        | 'deposit'
+        | 'withdraw'
+        | 'purchase'
+        | 'reversal'
+        | 'cancellation'
+        | 'transfer'
+        | 'hold'
+        | 'capture'
+        | 'release'
+        | 'fee'
       )[];
 
       /** RFC 3339 */
@@ -1152,11 +1837,30 @@ export type Operations = {
         | 'purchase'
         | 'reversal'
         | 'cancellation'
-        | readonly ('deposit' | 'withdraw' | 'purchase' | 'reversal' | 'cancellation')[]
+        | 'transfer'
+        | 'hold'
+        | 'capture'
+        | 'release'
+        | 'fee'
+        | readonly (
+            | 'deposit'
+            | 'withdraw'
+            | 'purchase'
+            | 'reversal'
+            | 'cancellation'
+            | 'transfer'
+            | 'hold'
+            | 'capture'
+            | 'release'
+            | 'fee'
+          )[]
         | undefined;
 
       /** `desc`: newest first */
       readonly order?: 'asc' | 'desc' | undefined;
+
+      /** `true`: also the lines of holds and releases, and what is reserved */
+      readonly holds?: 'true' | 'false' | undefined;
 
       /** Of `text/csv`; default `en` */
       readonly locale?: 'en' | 'pt-BR' | undefined;
@@ -1175,6 +1879,39 @@ export type Operations = {
           readonly nextPageToken?: string;
         }
       | { readonly status: 'queued'; readonly export: Export };
+  };
+
+  /** Find statement lines by a value in their metadata, newest first */
+  readonly getStatementsSearch: {
+    readonly path: undefined;
+    readonly query: {
+      /** Staff: the id of a user. Customers leave it out. */
+      readonly user?: string | undefined;
+
+      /** Default: the server’s currency; for staff without `user`, every one */
+      readonly currency?: string | undefined;
+
+      /** One of those that the server keeps for searches (SEARCH_KEYS) */
+      readonly key: string;
+      readonly value: string;
+
+      /** Items of a page, at most 500; default 50 */
+      readonly limit?: number | undefined;
+
+      /** `nextPageToken` of the page before */
+      readonly pageToken?: string | undefined;
+    };
+    readonly body: undefined;
+    readonly answer: {
+      readonly status: 'complete' | 'behind' | 'unknown';
+
+      /** Why lines may be missing */
+      readonly missing?: string;
+      readonly items: readonly FoundLine[];
+
+      /** Absent on the last page */
+      readonly nextPageToken?: string;
+    };
   };
 
   /** Write a statement to a file */
@@ -1205,6 +1942,9 @@ export type Operations = {
 
       /** For spreadsheets; CSV only */
       readonly byteOrderMark?: boolean | undefined;
+
+      /** Also the lines of holds and releases; not for `hledger` */
+      readonly holds?: boolean | undefined;
 
       /** Mail the file to the wallet’s owner */
       readonly email?: boolean | undefined;
@@ -1292,6 +2032,26 @@ export const routes: Readonly<Record<OperationName, Route>> = {
     isPublic: false,
   },
 
+  postHolds: { method: 'POST', path: '/v1/holds', isKeyed: true, isPublic: false },
+
+  getHolds: { method: 'GET', path: '/v1/holds', isKeyed: false, isPublic: false },
+
+  postHoldsByIdCapture: {
+    method: 'POST',
+    path: '/v1/holds/{id}/capture',
+    isKeyed: true,
+    isPublic: false,
+  },
+
+  postHoldsByIdRelease: {
+    method: 'POST',
+    path: '/v1/holds/{id}/release',
+    isKeyed: true,
+    isPublic: false,
+  },
+
+  getHoldsById: { method: 'GET', path: '/v1/holds/{id}', isKeyed: false, isPublic: false },
+
   getWallets: { method: 'GET', path: '/v1/wallets', isKeyed: false, isPublic: false },
 
   getWalletsByUserByCurrency: {
@@ -1307,6 +2067,36 @@ export const routes: Readonly<Record<OperationName, Route>> = {
     isKeyed: false,
     isPublic: false,
   },
+
+  getWalletsByUserByCurrencyTerms: {
+    method: 'GET',
+    path: '/v1/wallets/{user}/{currency}/terms',
+    isKeyed: false,
+    isPublic: false,
+  },
+
+  putWalletsByUserByCurrencyTerms: {
+    method: 'PUT',
+    path: '/v1/wallets/{user}/{currency}/terms',
+    isKeyed: false,
+    isPublic: false,
+  },
+
+  postWalletsByUserByCurrencyClose: {
+    method: 'POST',
+    path: '/v1/wallets/{user}/{currency}/close',
+    isKeyed: true,
+    isPublic: false,
+  },
+
+  postWalletsByUserByCurrencyReopen: {
+    method: 'POST',
+    path: '/v1/wallets/{user}/{currency}/reopen',
+    isKeyed: false,
+    isPublic: false,
+  },
+
+  postRecipients: { method: 'POST', path: '/v1/recipients', isKeyed: false, isPublic: false },
 
   getEvents: { method: 'GET', path: '/v1/events', isKeyed: false, isPublic: false },
 
@@ -1363,6 +2153,13 @@ export const routes: Readonly<Record<OperationName, Route>> = {
   },
 
   getStatements: { method: 'GET', path: '/v1/statements', isKeyed: false, isPublic: false },
+
+  getStatementsSearch: {
+    method: 'GET',
+    path: '/v1/statements/search',
+    isKeyed: false,
+    isPublic: false,
+  },
 
   postExports: { method: 'POST', path: '/v1/exports', isKeyed: true, isPublic: false },
 

@@ -43,6 +43,8 @@ const limits: Readonly<Record<string, Expected>> = {
   changeMailLimit: capped(3, 30 * minuteMs),
   changeRequestLimit: capped(10, hourMs),
   noticeLimit: capped(5, hourMs),
+  recipientMissLimit: capped(20, hourMs),
+  recipientHitLimit: capped(200, hourMs),
 };
 
 describe('limits of attempts', () => {

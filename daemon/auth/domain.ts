@@ -228,6 +228,9 @@ export const resetMailLimit = limitTo(3, codeLifeMs['password-reset']);
 export const changeMailLimit = limitTo(3, codeLifeMs['email-change']);
 /** Changes of address that one user asks for. */
 export const changeRequestLimit = limitTo(10, 60 * 60_000);
+/** Addresses that one user finds no recipient at, and addresses at which they find one. */
+export const recipientMissLimit = limitTo(20, hourMs);
+export const recipientHitLimit = limitTo(200, hourMs);
 /** Mails of one kind that report to one address what happened to its account. */
 export const noticeLimit = limitTo(5, 60 * 60_000);
 

@@ -48,6 +48,7 @@ import {
   type TotpOptions,
 } from './totp/enrolment.ts';
 import { fairCallerOf } from './throttling/fair-caller.ts';
+import { resolveRecipient } from './users/recipients.ts';
 import { getUser, listUsers, updateUser } from './users/users.ts';
 import { toWireUser } from './wire.ts';
 
@@ -100,6 +101,7 @@ export function createHandlers(options: HandlerOptions): Handlers<AuthServiceSer
       validateToken(options, request.accessToken, requestId),
     getUser: (request, context) => getUser(options, request, context),
     resolveUsers: (request) => resolveUsers(options, request),
+    resolveRecipient: (request, context) => resolveRecipient(options, request, context),
     listUsers: (request, context) => listUsers(options, request, context),
     createUser: (request, context) => createUser(options, request, context),
     updateUser: (request, context) => updateUser(options, request, context),

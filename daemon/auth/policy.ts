@@ -28,6 +28,7 @@ export const policies: Policies<AuthServiceServer> = {
   listApiKeys: { roles: allRoles },
   revokeApiKey: { roles: allRoles },
   resolveUsers: { roles: staff, scope: 'users:read', service: true },
+  resolveRecipient: { roles: allRoles, scope: 'transactions:write' },
   listUsers: { roles: staff, scope: 'users:read' },
   createUser: { roles: staff },
   updateUser: { roles: admins },

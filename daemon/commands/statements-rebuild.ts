@@ -40,7 +40,8 @@ export async function rebuildStatements(
     if (!statement.ok) return statement;
     const ledger = await openLedger(opened.value, run, lifecycle);
     if (!ledger.ok) return ledger;
-    const options = { db: statement.value, readLedger: ledger.value };
+    const { searchKeys } = config;
+    const options = { db: statement.value, readLedger: ledger.value, searchKeys };
     const rebuild = async (): Promise<RebuildProgress> => {
       let last: RebuildProgress = { wallets: 0, lines: 0, repaired: 0, isDone: false };
       for await (const progress of rebuildOnHost(options, walletId, 'host')) {

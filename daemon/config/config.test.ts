@@ -41,7 +41,7 @@ describe('faults', () => {
     SMTP_URL: 'mail.example:25',
     MAIL_FROM: 'the wallet',
     SIGN_UP: 'maybe',
-    SELF_SERVICE_OPERATIONS: 'withdraw,transfer',
+    SELF_SERVICE_OPERATIONS: 'withdraw,gift',
     WALLETD_ALLOW_PLAINTEXT: 'true',
     LOG_LEVEL: 'verbose',
   };
@@ -92,8 +92,25 @@ describe('defaults', () => {
     });
     expect([...config.selfServiceOperations]).toEqual(['withdraw', 'purchase', 'cancellation']);
     expect([...config.localOperations].sort()).toEqual(
-      ['cancellation', 'deposit', 'purchase', 'reversal', 'withdraw'].sort(),
+      ['cancellation', 'deposit', 'purchase', 'reversal', 'transfer', 'withdraw'].sort(),
     );
+  });
+
+  it('messages may ask for the five operations that have a number, and for others by name', () => {
+    const five = ['deposit', 'withdraw', 'purchase', 'reversal', 'cancellation'];
+    expect([...accept({}).amqpOperations]).toEqual(five);
+    expect(accept({}).searchKeys).toEqual(['reference']);
+    expect(accept({ SEARCH_KEYS: 'order, reference,order' }).searchKeys).toEqual([
+      'order',
+      'reference',
+    ]);
+    expect(accept({ SEARCH_KEYS: 'none' }).searchKeys).toEqual([]);
+    expect([...accept({ AMQP_OPERATIONS: 'transfer' }).amqpOperations]).toEqual(['transfer']);
+    const refused = parseConfig({ AMQP_OPERATIONS: 'deposit,fee' });
+    expect(refused).toMatchObject({
+      ok: false,
+      faults: [expect.stringContaining('release, or be')],
+    });
   });
 
   it.each([

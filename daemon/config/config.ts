@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 
-import { isOperation, operations, type Operation } from '../../core/operations.ts';
+import { isOperation, selfServiceOperations, type Operation } from '../../core/operations.ts';
 import {
   databasesOf,
   ownersIn,
@@ -10,24 +10,24 @@ import {
   type OwnerSetting,
 } from './database-settings.ts';
 import { findHome, type Home } from '../host/home.ts';
-import { findForeignMail, findMailContradictions } from './mail-settings.ts';
+import { findLedgerContradictions, toLedgerConfig, type LedgerConfig } from './ledger-settings.ts';
+import { findForeignMail, findMailContradictions, smtpOf } from './mail-settings.ts';
 import { addressesOf, findPeerContradictions, type PeerAddresses } from './peer-settings.ts';
 import type { LogLevel } from '../platform/log.ts';
 import {
   isLoopback,
-  listOf,
   schema,
   serviceNames,
   settings,
-  type HostPort,
   type Parsed,
   type RawConfig,
   type ServiceName,
   type SettingName,
 } from './settings.ts';
+import { listOf, type HostPort } from './setting-types.ts';
 import type { TlsFileNames } from './tls-files.ts';
 
-export type Config = {
+export type Config = LedgerConfig & {
   readonly listen: HostPort;
   readonly services: readonly ServiceName[];
   /** Undefined: no HTTP. */
@@ -68,10 +68,9 @@ export type Config = {
   readonly metricsListen: HostPort | undefined;
   readonly defaultCurrency: string;
   readonly inlineDays: number;
+  readonly searchKeys: readonly string[];
   /** Undefined: no mail. */
-  readonly smtp:
-    | { readonly url: string; readonly from: string; readonly caFile: string | undefined }
-    | undefined;
+  readonly smtp: ReturnType<typeof smtpOf>;
   /** Whether events reach the queue of statement lines in bundles, where a broker is between. */
   readonly isBundlingOn: boolean;
   /** Whether unary calls are answered without the gRPC library. */
@@ -79,9 +78,9 @@ export type Config = {
   readonly isSignUpOpen: boolean;
   /** True where sign-up is open by default, and for programs on this machine only. */
   readonly isSignUpLocal: boolean;
+  readonly isStaffTotpRequired: boolean;
   /** What customers may do by themselves. */
   readonly selfServiceOperations: ReadonlySet<Operation>;
-  readonly isStaffTotpRequired: boolean;
   /** The same for requests that come straight from programs on this machine. */
   readonly localOperations: ReadonlySet<Operation>;
   readonly isPlaintextAllowed: boolean;
@@ -98,7 +97,6 @@ export type ConfigOutcome =
 
 /** What customers may do by default on a system of one's own (contracts: closed defaults). */
 const closedOperations = 'withdraw,purchase,cancellation';
-
 /** Variables that are read, and are no settings. */
 export type Environment = RawConfig & {
   readonly XDG_DATA_HOME?: string;
@@ -170,7 +168,7 @@ function findContradictions(parsed: Parsed): string[] {
       faults.push(`${upper}_MIGRATION_DATABASE_URL: is given without ${variable}`);
     }
   }
-  faults.push(...findPeerContradictions(parsed));
+  faults.push(...findPeerContradictions(parsed), ...findLedgerContradictions(parsed));
   const isSplit = hosted.includes('wallet') !== hosted.includes('statement');
   if (isSplit && parsed.RABBITMQ_URL === undefined) {
     faults.push(
@@ -244,7 +242,7 @@ function toConfig(parsed: Parsed, xdgDataHome: string | undefined): Config {
   const isOpen = !isOwn && isLoopback(parsed.WALLETD_LISTEN.host);
   const asked = parsed.SELF_SERVICE_OPERATIONS;
   const closed = asked.length > 0 ? asked : listOf(closedOperations);
-  const local = isOpen && asked.length === 0 ? [...operations] : closed;
+  const local = isOpen && asked.length === 0 ? [...selfServiceOperations] : closed;
   return {
     listen: parsed.WALLETD_LISTEN,
     services: hostedServices(parsed),
@@ -270,13 +268,12 @@ function toConfig(parsed: Parsed, xdgDataHome: string | undefined): Config {
     exportRetentionDays: parsed.EXPORT_RETENTION_DAYS,
     amqpOperations: new Set(parsed.AMQP_OPERATIONS.filter(isOperation)),
     outboxLimit: parsed.OUTBOX_LIMIT,
+    ...toLedgerConfig(parsed),
     metricsListen: parsed.WALLETD_METRICS_LISTEN,
     defaultCurrency: parsed.WALLET_CURRENCY,
     inlineDays: parsed.STATEMENT_INLINE_DAYS,
-    smtp:
-      parsed.SMTP_URL === undefined || parsed.MAIL_FROM === undefined
-        ? undefined
-        : { url: parsed.SMTP_URL, from: parsed.MAIL_FROM, caFile: parsed.SMTP_CA_FILE },
+    searchKeys: parsed.SEARCH_KEYS,
+    smtp: smtpOf(parsed),
     isBundlingOn: parsed.STATEMENT_BUNDLES === 'on',
     isUnaryFastPathOn: parsed.WALLETD_UNARY_FAST_PATH === 'on',
     isSignUpOpen: parsed.SIGN_UP === '' ? isOpen : parsed.SIGN_UP === 'open',

@@ -24,3 +24,17 @@ export function findMailContradictions(parsed: Parsed): string[] {
   }
   return faults;
 }
+
+type SmtpConfig = {
+  readonly url: string;
+  readonly from: string;
+  readonly caFile: string | undefined;
+};
+
+/** Where mail is sent; undefined: none is. */
+export const smtpOf = ({
+  SMTP_URL: url,
+  MAIL_FROM: from,
+  SMTP_CA_FILE: caFile,
+}: Parsed): SmtpConfig | undefined =>
+  url === undefined || from === undefined ? undefined : { url, from, caFile };

@@ -1,10 +1,5 @@
-import {
-  isLoopback,
-  serviceNames,
-  type Parsed,
-  type PeerAddress,
-  type ServiceName,
-} from './settings.ts';
+import type { PeerAddress } from './setting-types.ts';
+import { isLoopback, serviceNames, type Parsed, type ServiceName } from './settings.ts';
 
 /** The services that others call: the gateway calls all of them. */
 export type PeerName = ServiceName;

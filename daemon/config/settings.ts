@@ -1,18 +1,33 @@
 import { z } from 'zod';
 
 import { findExponent, isWithdrawn } from '../../core/currencies.ts';
-import { isOperation, operations } from '../../core/operations.ts';
-import { parseBrokerUrls } from '../platform/broker/amqp/broker-urls.ts';
-import { parseDatabaseUrl } from '../platform/db/connection/database-url.ts';
+import { referenceKey } from '../../core/json/metadata.ts';
+import {
+  isMessageOperation,
+  isSelfService,
+  messageOperations,
+  numberedOperations,
+  selfServiceOperations,
+} from '../../core/operations.ts';
 import { isAddressOrRange, loopback } from '../platform/grpc/ingress/source.ts';
 import { parseSender, parseSmtpUrl } from '../platform/mail/settings.ts';
+import { ledgerSchema, ledgerSettings } from './ledger-settings.ts';
+import {
+  flag,
+  hostPort,
+  listOf,
+  optional,
+  peerUrl,
+  postgresUrl,
+  queueName,
+  rabbitmqUrl,
+  type HostPort,
+} from './setting-types.ts';
 
 export const serviceNames = ['auth', 'wallet', 'statement'] as const;
 export type ServiceName = (typeof serviceNames)[number];
 /** What a process may host: the services, and the HTTP gateway before them. */
 const partNames = [...serviceNames, 'gateway'] as const;
-
-export type HostPort = { readonly host: string; readonly port: number };
 
 /** Every setting: its variable, its help text, and its default. */
 export const settings = {
@@ -60,14 +75,16 @@ export const settings = {
     '',
   ],
   WALLET_QUEUE: ['queue of requested transactions', 'wallet_queue'],
-  AMQP_OPERATIONS: ['operations that messages may request', operations.join(',')],
+  AMQP_OPERATIONS: ['operations that messages may request', numberedOperations.join(',')],
   OUTBOX_LIMIT: ['events that may wait in the outbox before calls are refused', '1000000'],
+  ...ledgerSettings,
   WALLETD_METRICS_LISTEN: ['HOST:PORT for metrics and health over HTTP, or off', '127.0.0.1:9464'],
   STATEMENT_QUEUE: ['queue of statement lines to write', 'statement_queue'],
   STATEMENT_BUNDLES: ['on or off: send many events to that queue in one message', 'on'],
   STATEMENT_EXPORT_QUEUE: ['queue of exports to write', 'statement_export_queue'],
   WALLET_CURRENCY: ['currency of requests that name none', 'BRL'],
   STATEMENT_INLINE_DAYS: ['days of the longest statement that is answered directly', '15'],
+  SEARCH_KEYS: ['keys of metadata by which statement lines can be searched', referenceKey],
   EXPORT_RETENTION_DAYS: ['days that the files of exports are kept', '30'],
   SMTP_URL: ['smtp:// or smtps://user:password@host:port, for mail; default: no mail is sent', ''],
   MAIL_FROM: ['sender of mail, like Wallet <wallet@example.com>', ''],
@@ -97,54 +114,6 @@ export const settings = {
 
 export type SettingName = keyof typeof settings;
 export type RawConfig = Readonly<Partial<Record<SettingName, string>>>;
-
-export const listOf = (text: string): string[] =>
-  text
-    .split(',')
-    .map((part) => part.trim())
-    .filter((part) => part !== '');
-
-const hostPort = z.string().transform((text, context): HostPort => {
-  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:[\]]+)):(\d{1,5})$/.exec(text);
-  const port = Number(match?.[3]);
-  if (match && port <= 65_535) return { host: match[1] ?? match[2] ?? '', port };
-  context.addIssue({ code: 'custom', message: 'must be HOST:PORT, like 127.0.0.1:50051' });
-  return z.NEVER;
-});
-
-/** Address of a peer service: `HOST:PORT`, or `https://HOST:PORT` for TLS. */
-export type PeerAddress = HostPort & { readonly hasTls: boolean };
-
-const peerUrl = z.string().transform((text, context): PeerAddress | undefined => {
-  if (text === '') return undefined;
-  const parsed = hostPort.safeParse(text.replace(/^https:\/\//, ''));
-  if (parsed.success) return { ...parsed.data, hasTls: text.startsWith('https://') };
-  const message = 'must be HOST:PORT, or https://HOST:PORT for TLS';
-  context.addIssue({ code: 'custom', message });
-  return z.NEVER;
-});
-
-const postgresUrl = z.string().transform((text, context): string | undefined => {
-  if (text === '') return undefined;
-  const parsed = parseDatabaseUrl(text);
-  if (parsed.ok) return text;
-  context.addIssue({ code: 'custom', message: parsed.problem });
-  return z.NEVER;
-});
-
-const rabbitmqUrl = z.string().transform((text, context): string | undefined => {
-  if (text === '') return undefined;
-  const parsed = parseBrokerUrls(text);
-  if (parsed.ok) return text;
-  context.addIssue({ code: 'custom', message: parsed.problem });
-  return z.NEVER;
-});
-
-const flag = z.enum(['', '0', '1'], 'must be 1, 0 or empty').transform((text) => text === '1');
-
-const optional = z.string().transform((text) => (text === '' ? undefined : text));
-
-const queueName = z.string().regex(/^[\w.-]{1,200}$/, 'must be letters, digits, "_", "." or "-"');
 
 /** Parses each setting by itself: a value, or what it must be. */
 export const schema = z.object({
@@ -192,13 +161,14 @@ export const schema = z.object({
     .string()
     .transform(listOf)
     .refine(
-      (names) => names.join() === 'none' || names.every(isOperation),
-      `must name some of ${operations.join(', ')}, or be none`,
+      (names) => names.join() === 'none' || names.every(isMessageOperation),
+      `must name some of ${messageOperations.join(', ')}, or be none`,
     ),
   OUTBOX_LIMIT: z
     .string()
     .regex(/^[1-9]\d{0,9}$/, 'must be a number of events above 0')
     .transform(Number),
+  ...ledgerSchema,
   WALLETD_HTTP_LISTEN: z.union([z.literal('off').transform(() => undefined), hostPort]),
   HTTP_ALLOWED_HOSTS: z
     .string()
@@ -230,6 +200,14 @@ export const schema = z.object({
     .string()
     .regex(/^([1-9]\d?|[12]\d\d|3[0-5]\d|36[0-6])$/, 'must be a number of days from 1 to 366')
     .transform(Number),
+  SEARCH_KEYS: z
+    .string()
+    .transform(listOf)
+    .transform((keys) => (keys.join() === 'none' ? [] : [...new Set(keys)]))
+    .refine(
+      (keys) => keys.length <= 16 && keys.every((key) => /^[\w.-]{1,64}$/.test(key)),
+      'must be up to 16 keys of letters, digits, "_", "." and "-", or none',
+    ),
   EXPORT_RETENTION_DAYS: z
     .string()
     .regex(/^[1-9]\d{0,2}$/, 'must be a number of days from 1 to 999')
@@ -250,8 +228,8 @@ export const schema = z.object({
     .string()
     .transform(listOf)
     .refine(
-      (names) => names.join() === 'none' || names.every(isOperation),
-      `must name some of ${operations.join(', ')}, or be none`,
+      (names) => names.join() === 'none' || names.every(isSelfService),
+      `must name some of ${selfServiceOperations.join(', ')}, or be none`,
     ),
   STAFF_TOTP: z.enum(['optional', 'required'], 'must be optional or required'),
   TLS_CERT_FILE: optional,

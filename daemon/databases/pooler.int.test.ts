@@ -133,6 +133,7 @@ describe('poolers', () => {
   it('a busy pooler in transaction mode is refused for migrations', async () => {
     const pooler = await poolerOf('America/Sao_Paulo', 'transaction', [ignored]);
     const others = new pg.Pool({ connectionString: pooler.url('wallet_owner', 'wallet'), max: 4 });
+    others.on('error', () => undefined);
     let isBusy = true;
     const keepBusy = async (): Promise<void> => {
       while (isBusy) await others.query('SELECT pg_sleep(0.002)');

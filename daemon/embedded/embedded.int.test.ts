@@ -2,10 +2,11 @@ import { readdir, readFile, readlink, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
+import { queryUrl as query } from '../../tests/support/postgres/client.ts';
 import { createLog } from '../platform/log.ts';
 import { startEmbedded, type Embedded } from './index.ts';
 import { systemUserName } from './system-user.ts';
-import { isRoot, openWorkshop, query, readServerPid, type Workshop } from './test-support.ts';
+import { isRoot, openWorkshop, readServerPid, type Workshop } from './test-support.ts';
 
 const log = createLog('silent');
 let workshop: Workshop;

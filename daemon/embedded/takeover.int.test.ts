@@ -12,11 +12,11 @@ import {
   killServer,
   makeOrdinaryHome,
   openWorkshop,
-  query,
   readServerPid,
   waitFor,
   type Workshop,
 } from './test-support.ts';
+import { queryUrl as query } from '../../tests/support/postgres/client.ts';
 
 const log = createLog('silent');
 let workshop: Workshop;

@@ -6,7 +6,6 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
-import { Client, type QueryResultRow } from 'pg';
 
 import type { ServiceName } from '../config/settings.ts';
 import { type EmbeddedDatabase } from './index.ts';
@@ -161,18 +160,6 @@ export async function waitFor(isTrue: () => boolean | Promise<boolean>): Promise
 export async function exitOf(child: ChildProcess): Promise<number | null> {
   await waitFor(() => child.exitCode !== null || child.signalCode !== null);
   return child.exitCode;
-}
-
-/** Runs one statement on a connection of its own. */
-export async function query<T extends QueryResultRow>(url: string, sql: string): Promise<T[]> {
-  const client = new Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
-  client.on('error', () => undefined);
-  try {
-    await client.connect();
-    return (await client.query<T>(sql)).rows;
-  } finally {
-    await client.end();
-  }
 }
 
 function spawnStandIn(folder: string, job: Job): StandIn {

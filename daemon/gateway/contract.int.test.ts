@@ -149,12 +149,47 @@ async function callStaff(): Promise<void> {
   const id = String(made.body['id']);
   await succeed('GET', '/v1/users?email=caio@example.com', { token: admin });
   await succeed('GET', `/v1/users/${id}`, { token: admin });
+  const recipient = { token: admin, body: { email: 'caio@example.com' } };
+  expect((await succeed('POST', '/v1/recipients', recipient)).body).toEqual({
+    ...{ userId: id, maskedEmail: 'c***@example.com' },
+  });
   await succeed('PATCH', `/v1/users/${id}`, { token: admin, body: { disabled: true } });
+  expect((await send('POST', '/v1/recipients', recipient)).status).toBe(404);
   const wallets = await succeed('GET', '/v1/wallets');
   const [wallet] = wallets.body['items'] as Json[];
   const path = `/v1/wallets/${String(wallet?.['userId'])}/BRL`;
   await succeed('PATCH', path, { token: admin, body: { status: 'frozen' } });
+  await succeed('PATCH', path, { token: admin, body: { status: 'debits_frozen' } });
   await succeed('PATCH', path, { token: admin, body: { status: 'active' } });
+  await callHolds(admin, String(wallet?.['userId']));
+  const closing = { token: admin, body: { sweepToUserId: id } };
+  const closed = await succeed('POST', `${path}/close`, {
+    ...closing,
+    headers: { 'idempotency-key': 'close' },
+  });
+  expect(closed.body).toMatchObject({
+    ...{ status: 'closed', balance: '0.00' },
+    transaction: { operation: 'transfer', counterparty: id },
+  });
+  expect((await send('POST', `${path}/close`, closing)).body).toMatchObject({
+    reason: 'IDEMPOTENCY_KEY_REQUIRED',
+  });
+  await succeed('POST', `${path}/reopen`, { token: admin, body: {} });
+}
+
+async function callHolds(token: string, user: string): Promise<void> {
+  const post = (path: string, body: Json) =>
+    succeed('POST', path, { token, body, headers: { 'idempotency-key': path } });
+  const placed = await post('/v1/holds', { user, amount: '2.00', merchant: 'Hotel Sol' });
+  const path = `/v1/holds/${String(placed.body['id'])}`;
+  await post(`${path}/capture`, { amount: '1.00', keepRest: true });
+  await post(`${path}/release`, {});
+  await succeed('GET', path, { token });
+  await succeed('GET', `/v1/holds?user=${user}`, { token });
+  const terms = { limits: { day: '900.00', rolling: [{ hours: 24, amount: '900.00' }] } };
+  await succeed('PUT', `/v1/wallets/${user}/BRL/terms`, { token, body: terms });
+  await succeed('GET', `/v1/wallets/${user}/BRL/terms`, { token });
+  await succeed('GET', '/v1/statements/search?key=reference&value=none', { token });
 }
 
 async function callSimpleApi(): Promise<void> {
@@ -196,6 +231,7 @@ describe('the comparison with the document', () => {
   });
   const balance = {
     ...{ walletId: unknownId, userId: unknownId, currency: 'BRL', balance: '1.00', seq: 1 },
+    status: 'active',
     asOf: '2026-11-22T21:42:11.000Z',
   };
 

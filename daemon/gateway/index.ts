@@ -13,12 +13,17 @@ import { createHostCheck } from './http/request.ts';
 import type { Route, ServiceName } from './http/route.ts';
 import { createHttpServer } from './http/server.ts';
 import { batchRoute } from './routes/transaction-batch.ts';
+import { closingRoutes } from './routes/closing.ts';
+import { recipientRoutes } from './routes/recipients.ts';
 import { eventRoutes } from './routes/events.ts';
 import { apiKeyRoutes } from './routes/api-keys.ts';
 import { sessionRoutes } from './routes/sessions.ts';
 import { signInRoutes } from './routes/sign-in.ts';
 import { createOpenApi } from './openapi/document.ts';
 import { exportRoutes } from './routes/exports.ts';
+import { holdRoutes } from './routes/holds/holds.ts';
+import { termsRoutes } from './routes/holds/terms.ts';
+import { searchRoutes } from './routes/statement-search.ts';
 import { statementRoutes } from './routes/statements.ts';
 import { transactionRoutes } from './routes/transactions.ts';
 import { userRoutes } from './routes/users.ts';
@@ -71,7 +76,11 @@ const answerMs = 500;
 export const listRoutes = (defaultCurrency: string, maxEventStreams?: number): readonly Route[] => [
   ...transactionRoutes(defaultCurrency),
   batchRoute(defaultCurrency),
+  ...holdRoutes(defaultCurrency),
   ...walletRoutes,
+  ...termsRoutes,
+  ...closingRoutes,
+  ...recipientRoutes,
   ...eventRoutes(maxEventStreams),
   ...signInRoutes,
   ...sessionRoutes,
@@ -82,6 +91,7 @@ export const listRoutes = (defaultCurrency: string, maxEventStreams?: number): r
   ...simpleStatementRoutes,
   ...simpleExportRoutes,
   ...statementRoutes,
+  ...searchRoutes,
   ...exportRoutes,
 ];
 

@@ -32,19 +32,29 @@ const unknownId = '00000000-0000-4000-8000-000000000000';
 const params = { ':id': unknownId, ':currency': 'BRL', ':user': 'me', ':key': 'x' };
 const pathOf = ({ path }: Route): string =>
   path.replace(/:\w+/g, (name) => params[name as keyof typeof params]);
+/** What a route cannot do without. */
+const queries: Readonly<Record<string, string>> = {
+  '/v1/statements/search': '?key=reference&value=order-1042',
+};
 
 type Options = NonNullable<Parameters<typeof send>[3]>;
 
 /** A request that the gateway takes, and asks a service for. */
 function requestOf(route: Route): Options & { headers: Record<string, string> } {
   const headers: Record<string, string> =
-    route.idempotency === 'required' ? { 'idempotency-key': 'k' } : {};
+    // Of some routes it depends on the body.
+    route.idempotency === 'required' || route.problems.includes('IDEMPOTENCY_KEY_REQUIRED')
+      ? { 'idempotency-key': 'k' }
+      : {};
   const body = route.method === 'GET' ? {} : { body: route.bodyExample ?? {} };
   return { ...(route.credential === 'required' ? { token } : {}), ...body, headers };
 }
 
-const ask = (route: Route, options: Options, path = pathOf(route)) =>
-  send(world.url, route.method, path, options);
+const ask = (
+  route: Route,
+  options: Options,
+  path = `${pathOf(route)}${queries[route.path] ?? ''}`,
+) => send(world.url, route.method, path, options);
 
 /** What makes a request end with a fault of HTTP; undefined: what no single request can show. */
 const provoke: Readonly<Record<HttpFault, ((route: Route) => Promise<HttpAnswer>) | undefined>> = {

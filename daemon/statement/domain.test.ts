@@ -20,6 +20,7 @@ const whole: Extent = {
   lineCount: 7n,
   totalDebitMinor: 40n,
   totalCreditMinor: 100n,
+  ...{ heldClosingMinor: 0n, holdCount: 0n },
   nextSeq: undefined,
   brokenSeq: undefined,
 };

@@ -25,10 +25,14 @@ export type Extent = {
   /** The last line before the range's end; equal to openingSeq if the range has none. */
   readonly closingSeq: bigint;
   readonly closingMinor: bigint;
+  /** What is reserved after the closing line. */
+  readonly heldClosingMinor: bigint;
   /** Lines from the opening line to the closing one, both counted where they exist. */
   readonly lineCount: bigint;
   readonly totalDebitMinor: bigint;
   readonly totalCreditMinor: bigint;
+  /** Lines after the opening one that move no money: of holds and releases. */
+  readonly holdCount: bigint;
   /** The first line after the closing one, if there is any. */
   readonly nextSeq: bigint | undefined;
   /** The first line added up that does not follow the line before it by its hash. */
@@ -140,6 +144,13 @@ export function checkCompleteness(extent: Extent, headSeq: bigint | undefined): 
   const missingAfter = isEndProven ? 0n : lastKnown - extent.closingSeq - 1n;
   return { isComplete: false, behindBy: missingWithin + missingAfter };
 }
+
+/**
+ * Whether a line shows a hold or a release, which statements show only if they are asked for. No
+ * money moves by it, so that the other lines are the same without it.
+ */
+export const isHoldLine = ({ amountMinor }: Pick<Line, 'amountMinor'>): boolean =>
+  amountMinor === 0n;
 
 const int64Limit = 2n ** 63n;
 

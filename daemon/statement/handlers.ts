@@ -33,7 +33,7 @@ import { toWireExport } from './exports/export-wire.ts';
 import { generate, type Generated, type Wallet } from './pages/generate.ts';
 import { createRunningTotals, type RunningTotals } from './pages/running-totals.ts';
 import { readPage, type PageQuery } from './pages/read-page.ts';
-import { toWireLine } from './wire.ts';
+import { toStatementLine } from './wire.ts';
 import type { Finding } from './witness/lines.ts';
 import type { Reporter } from './witness/record.ts';
 import { findNextSeq } from './witness/store.ts';
@@ -126,7 +126,8 @@ async function generateStatement(
     nextPageToken: next ? encodePageToken({ ...query, walletId: wallet.id }, next) : '',
     statement: {
       ...toStatement(wallet, range.value, generated),
-      lines: shown.map(toWireLine),
+      ...(pageQuery.hasHolds ? toHeldBalances(generated) : noHeldBalances),
+      lines: shown.map((line) => toStatementLine(line, pageQuery.hasHolds)),
     },
   });
 }
@@ -209,6 +210,7 @@ async function queueStatement(
     toMs: request.to?.getTime(),
     ...{ locale: '', format: 'csv' as const, shallMail: false, hasByteOrderMark: false },
     ...{ idempotencyKey: '', isDryRun: false, canReuse: true },
+    hasHolds: request.includeHolds === true,
   };
   const created = await createExport(options, asked, context);
   if (!created.ok) return created;
@@ -245,7 +247,14 @@ function readPageQuery(
     fromSeq: seq === undefined ? undefined : BigInt(seq),
     operations: request.operations.flatMap((wire) => operationOfWireNumber(wire) ?? []),
     isDescending: request.descending,
+    hasHolds: request.includeHolds === true,
   };
+}
+
+const noHeldBalances = { heldClosingMinor: undefined, availableClosingMinor: undefined };
+
+function toHeldBalances({ extent: { closingMinor, heldClosingMinor } }: Generated) {
+  return { heldClosingMinor, availableClosingMinor: closingMinor - heldClosingMinor };
 }
 
 const bytesOf = ({ description, contraAccount }: Line): number =>

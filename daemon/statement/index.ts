@@ -24,6 +24,7 @@ import { checkLinks, createProjection } from './projection/projection.ts';
 import { createRebuildHandlers } from './rebuild/rpcs.ts';
 import type { ReadLedger } from './rebuild/rebuild.ts';
 import { createReplayPlan } from './projection/replay.ts';
+import { createSearchHandlers } from './search/rpcs.ts';
 import { createWatchHub } from './watch/hub.ts';
 import { createWatchHandlers, maxUsers } from './watch/rpcs.ts';
 import { maxCursorLength } from './watch/cursor.ts';
@@ -66,6 +67,8 @@ export type StatementOptions = {
   readonly config: {
     readonly defaultCurrency: string;
     readonly inlineDays: number;
+    /** Keys of metadata by which lines can be searched. */
+    readonly searchKeys: readonly string[];
     readonly queue: string;
     readonly exportQueue: string;
     readonly exportRetentionDays: number;
@@ -105,13 +108,12 @@ export function createStatement(options: StatementOptions) {
   watch.watchBacklog('statement.lines', gaps.findOldest);
   const divergences = watchDivergences(workDb, log);
   const hub = createWatchHub(db, log);
-  const projection = createProjection(projectionDb, config.queue, recorder, lag, gaps, hub.note);
+  const projection = createProjection(
+    ...([projectionDb, config.queue, recorder, lag, gaps, hub.note, config.searchKeys] as const),
+  );
   const handlerOptions = {
-    ...{ db, peers, trail, reporter: recorder },
-    defaultCurrency: config.defaultCurrency,
-    inlineDays: config.inlineDays,
-    canMail: mailer !== undefined,
-    onQueued: relay.wake,
+    ...{ db, peers, trail, reporter: recorder, ...config },
+    ...{ canMail: mailer !== undefined, onQueued: relay.wake },
   };
   const requests = createRequestConsumer({
     ...{ ...handlerOptions, db: projectionDb },
@@ -127,7 +129,8 @@ export function createStatement(options: StatementOptions) {
       ...createHandlers(handlerOptions),
       ...createExportHandlers(handlerOptions),
       ...createWatchHandlers({ ...handlerOptions, hub }),
-      ...createRebuildHandlers({ db: workDb, readLedger, trail, log }),
+      ...createSearchHandlers(handlerOptions),
+      ...createRebuildHandlers({ ...handlerOptions, db: workDb, readLedger, log }),
       ...createDeadLetterHandlers(deadLetters, trail),
       ...createAuditHandlers({ db }),
     },
@@ -138,8 +141,7 @@ export function createStatement(options: StatementOptions) {
   return {
     service,
     consumers: [projection, requests],
-    timings: [lag],
-    projectionLag: lag.readLast,
+    ...{ timings: [lag], projectionLag: lag.readLast },
     readings: listReadings(recorder, divergences),
     findTrouble: divergences.findTrouble,
     start: () => {

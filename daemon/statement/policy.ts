@@ -9,6 +9,7 @@ const admins = ['admin'] as const;
 export const policies: Policies<StatementServiceServer> = {
   generateStatement: { roles: allRoles, scope: 'statements:read' },
   watchLines: { roles: allRoles, scope: 'statements:read' },
+  searchLines: { roles: allRoles, scope: 'statements:read' },
   createExport: { roles: allRoles, scope: 'statements:read' },
   getExport: { roles: allRoles, scope: 'statements:read' },
   listExports: { roles: allRoles, scope: 'statements:read' },

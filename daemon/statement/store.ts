@@ -1,9 +1,9 @@
-import { parseMetadata } from '../../core/chain.ts';
+import { parseMetadata, toChainedMore, toMoreColumns } from '../../core/chain.ts';
 import { isUuid } from '../../core/ids.ts';
 import { operationOfCode, operationTable } from '../../core/operations.ts';
 import { chainedColumns } from '../../core/statement-format/index.ts';
 import { findFields, type TakeRow } from '../platform/db/copy.ts';
-import { sql, type Statement, type Tx } from '../platform/db/db.ts';
+import { sql, type Tx } from '../platform/db/db.ts';
 import {
   rowsOfArrays,
   toHashArray,
@@ -13,11 +13,10 @@ import {
   toTimeArray,
   toUuidArray,
 } from '../platform/db/sql-arrays.ts';
-import type { Extent, Line, Range } from './domain.ts';
-import type { Totals } from './pages/running-totals.ts';
+import type { Line } from './domain.ts';
 
-/** The table's columns, in the order of `columnsOf`. */
-export const lineTypes = {
+/** The table's columns, in the order of `columnsOf`, but for those that most lines do not have. */
+const plainTypes = {
   wallet_id: 'uuid',
   seq: 'bigint',
   transaction_id: 'uuid',
@@ -36,20 +35,34 @@ export const lineTypes = {
   actor: 'text',
   metadata: 'text',
 };
-const insertText = `INSERT INTO statement_lines (${Object.keys(lineTypes).join(', ')})
-   SELECT * FROM (${rowsOfArrays(lineTypes)}) AS line
+/** All of the table's columns, in the order of `columnsOf`. */
+export const lineTypes = {
+  ...plainTypes,
+  held: 'bigint',
+  held_after: 'bigint',
+  parent_used: 'bigint',
+  group_id: 'uuid',
+};
+const insertOf = (types: Readonly<Record<string, string>>): string =>
+  `INSERT INTO statement_lines (${Object.keys(types).join(', ')})
+   SELECT * FROM (${rowsOfArrays(types)}) AS line
    -- In the order of the key: neighbours share pages, and two batches never wait in a circle.
    ORDER BY wallet_id, seq`;
 
-const appendSql = sql('line_append', insertText);
-const insertSql = sql('line_insert', `${insertText} ON CONFLICT (wallet_id, seq) DO NOTHING`);
+const appendSql = sql('line_append', insertOf(plainTypes));
+const appendFullSql = sql('line_append_full', insertOf(lineTypes));
+const insertSql = sql(
+  'line_insert',
+  `${insertOf(lineTypes)} ON CONFLICT (wallet_id, seq) DO NOTHING`,
+);
 
 /**
  * Adds lines that are expected to be new. Rejects with a unique violation if one is there already.
  * Cheaper than `insertLines`, for which the server looks each line up before it adds it.
  */
 export async function appendLines(tx: Tx, lines: readonly Line[]): Promise<void> {
-  await tx.execute(appendSql, columnsOf(lines));
+  if (lines.every(({ more }) => more === undefined)) await tx.execute(appendSql, plainOf(lines));
+  else await tx.execute(appendFullSql, columnsOf(lines));
 }
 
 /** Adds lines; those that are there already stay as they are. */
@@ -59,6 +72,17 @@ export async function insertLines(tx: Tx, lines: readonly Line[]): Promise<void>
 
 /** A line's columns, in the order of the table, as arrays. */
 export function columnsOf(lines: readonly Line[]): Buffer[] {
+  const more = lines.map((line) => (line.more ? toMoreColumns(line.more) : undefined));
+  return [
+    ...plainOf(lines),
+    toInt8Array(more, (m) => m?.held),
+    toInt8Array(more, (m) => m?.heldAfter),
+    toInt8Array(more, (m) => m?.parentUsed),
+    toUuidArray(more, (m) => m?.groupId),
+  ];
+}
+
+function plainOf(lines: readonly Line[]): Buffer[] {
   return [
     toUuidArray(lines, (l) => l.walletId),
     toInt8Array(lines, (l) => l.seq),
@@ -83,121 +107,6 @@ export function columnsOf(lines: readonly Line[]): Buffer[] {
 function metadataText(metadata: Line['metadata']): string | undefined {
   for (const _key in metadata) return JSON.stringify(metadata);
   return undefined;
-}
-
-const lastSeqSql = sql(
-  'line_last_seq',
-  'SELECT seq FROM statement_lines WHERE wallet_id = $1 ORDER BY seq DESC LIMIT 1',
-);
-
-const beforeSql = sql(
-  'line_before',
-  // Times grow with seq: halving finds the last line before a time, whatever lines are missing.
-  `WITH RECURSIVE search (low, high) AS (
-     SELECT 0::bigint, $2::bigint
-     UNION ALL
-     SELECT CASE WHEN l.occurred_at < $3 THEN m.middle
-              WHEN l.seq IS NULL THEN m.middle ELSE s.low END,
-            CASE WHEN l.occurred_at >= $3 THEN l.seq - 1 ELSE s.high END
-     FROM search s
-     CROSS JOIN LATERAL (SELECT (s.low + s.high + 1) / 2 AS middle) m
-     LEFT JOIN LATERAL (
-       SELECT seq, occurred_at FROM statement_lines
-       WHERE wallet_id = $1 AND seq <= m.middle ORDER BY seq DESC LIMIT 1) l ON true
-     WHERE s.low < s.high)
-   SELECT l.seq, l.balance_after FROM search s
-   JOIN LATERAL (
-     SELECT seq, balance_after FROM statement_lines
-     WHERE wallet_id = $1 AND seq <= s.low ORDER BY seq DESC LIMIT 1) l ON true
-   WHERE s.low = s.high`,
-);
-
-const sums = `count(*) AS count,
-     coalesce(-sum(amount) FILTER (WHERE amount < 0 AND seq > $2), 0)::text AS debit,
-     coalesce(sum(amount) FILTER (WHERE amount > 0 AND seq > $2), 0)::text AS credit`;
-const summed = 'FROM statement_lines WHERE wallet_id = $1 AND seq BETWEEN $2 AND $3';
-
-const sumsSql = sql(
-  'line_sums',
-  `SELECT ${sums},
-     min(seq) FILTER (WHERE before_seq = seq - 1 AND previous_hash IS DISTINCT FROM before_hash)
-       AS broken_seq
-   FROM (SELECT seq, amount, previous_hash,
-       lag(seq) OVER chain AS before_seq, lag(hash) OVER chain AS before_hash
-     ${summed} WINDOW chain AS (ORDER BY seq)) l`,
-);
-
-/** The same without the links, at a tenth of the cost. */
-const unlinkedSumsSql = sql(
-  'line_unlinked_sums',
-  `SELECT ${sums}, NULL::bigint AS broken_seq ${summed}`,
-);
-
-const nextSeqSql = sql(
-  'line_next_seq',
-  'SELECT seq FROM statement_lines WHERE wallet_id = $1 AND seq > $2 ORDER BY seq LIMIT 1',
-);
-
-type ExtentOptions = {
-  /** May give the sums of a part that begins with the range's first line. */
-  readonly findSums?: (openingSeq: bigint, closingSeq: bigint) => Totals | undefined;
-  /** False for a caller that verifies the links itself. */
-  readonly hasLinks?: boolean;
-};
-
-/**
- * What the projection holds of a range, up to `throughSeq` at most. `tx` must be a snapshot.
- */
-export async function readExtent(
-  tx: Tx,
-  walletId: string,
-  range: Range,
-  throughSeq: bigint | undefined,
-  { findSums, hasLinks = true }: ExtentOptions = {},
-): Promise<Extent> {
-  const [last] = await tx.query<{ seq: bigint }>(lastSeqSql, [walletId]);
-  const lastSeq = last?.seq ?? 0n;
-  const maxSeq = throughSeq !== undefined && throughSeq < lastSeq ? throughSeq : lastSeq;
-  const opening = await findLastBefore(tx, walletId, maxSeq, range.fromMs);
-  const closing = await findLastBefore(tx, walletId, maxSeq, range.toMs);
-  const known = findSums?.(opening.seq, closing.seq);
-  const added = await readSums(tx, hasLinks ? sumsSql : unlinkedSumsSql, [
-    ...[walletId, known?.throughSeq ?? opening.seq, closing.seq],
-  ]);
-  const [next] = await tx.query<{ seq: bigint }>(nextSeqSql, [walletId, closing.seq]);
-  return {
-    openingSeq: opening.seq,
-    openingMinor: opening.balanceMinor,
-    closingSeq: closing.seq,
-    closingMinor: closing.balanceMinor,
-    // The line where the known part ends is counted in both.
-    lineCount: known ? known.lineCount + added.count - 1n : added.count,
-    totalDebitMinor: (known?.totalDebitMinor ?? 0n) + added.debitMinor,
-    totalCreditMinor: (known?.totalCreditMinor ?? 0n) + added.creditMinor,
-    nextSeq: next?.seq,
-    brokenSeq: added.brokenSeq,
-  };
-}
-
-/** The last line before a time, up to `maxSeq`; seq 0 if there is none. */
-export async function findLastBefore(tx: Tx, walletId: string, maxSeq: bigint, timeMs: number) {
-  type Row = { seq: bigint; balance_after: bigint };
-  const time = new Date(timeMs).toISOString();
-  const [row] = await tx.query<Row>(beforeSql, [walletId, maxSeq, time]);
-  return { seq: row?.seq ?? 0n, balanceMinor: row?.balance_after ?? 0n };
-}
-
-/** Of the lines of a wallet after one seq through another; the first is counted as well. */
-async function readSums(tx: Tx, statement: Statement, values: readonly unknown[]) {
-  type Row = { count: bigint; debit: string; credit: string; broken_seq: bigint | null };
-  const [row] = await tx.query<Row>(statement, values);
-  if (!row) throw new Error('the database gave no sums');
-  return {
-    count: row.count,
-    debitMinor: BigInt(row.debit),
-    creditMinor: BigInt(row.credit),
-    brokenSeq: row.broken_seq ?? undefined,
-  };
 }
 
 const pageSql = (direction: 'ASC' | 'DESC') =>
@@ -228,6 +137,10 @@ export type LineRow = {
   source: string | null;
   actor: string | null;
   metadata: string | null;
+  held: bigint | null;
+  held_after: bigint | null;
+  parent_used: bigint | null;
+  group_id: string | null;
 };
 
 /** Lines of an owner's wallet with `afterSeq` < seq < `beforeSeq`. */
@@ -296,5 +209,11 @@ export function toLine(row: LineRow): Line {
     source: row.source ?? '',
     actor: row.actor ?? '',
     metadata: row.metadata === null ? noMetadata : parseMetadata(row.metadata),
+    more: toChainedMore({
+      held: row.held,
+      heldAfter: row.held_after,
+      parentUsed: row.parent_used,
+      groupId: row.group_id,
+    }),
   };
 }

@@ -1,15 +1,16 @@
 import { randomUUID } from 'node:crypto';
 
-import { chainHash, genesisHash } from '../../core/chain.ts';
+import { chainHash, genesisHash, toChainedMore, toMoreColumns } from '../../core/chain.ts';
 import { walletIdOf } from '../../core/ids.ts';
 import { operationTable } from '../../core/operations.ts';
 import { succeed, type Result } from '../../core/reasons.ts';
 import type { Role } from '../../core/roles.ts';
 import type { StatementFileLine } from '../../core/statement-format/index.ts';
-import type { Transaction } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
+import { Direction, type Transaction } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import type { TestDatabase } from '../../tests/support/postgres/database.ts';
 import { makeLines } from '../../tests/support/ledger/statement-model.ts';
 import type { UserPrincipal } from '../platform/access/access.ts';
+import type { VerifiedKey } from '../platform/access/api-keys.ts';
 import { createLocalBroker } from '../platform/broker/local.ts';
 import type { Broker, InboundMessage, OutboundMessage } from '../platform/broker/broker.ts';
 import type { CallContext } from '../platform/grpc/calls.ts';
@@ -33,6 +34,15 @@ export const userOf = (role: Role = 'customer', change: Partial<UserPrincipal> =
     ...change,
   }) satisfies UserPrincipal;
 
+/** The principal by an API key of theirs that is for one wallet. */
+export const withKey = (owner: UserPrincipal, walletId: string): UserPrincipal => ({
+  ...owner,
+  apiKey: {
+    ...{ keyId: randomUUID(), userId: owner.userId, role: owner.role, hasOwnerTotp: false },
+    ...{ scopes: ['statements:read'], walletId, operations: [], expiresAtMs: Infinity },
+  } satisfies VerifiedKey,
+});
+
 export const contextOf = (principal: CallContext['principal']): CallContext => ({
   requestId: randomUUID(),
   principal,
@@ -50,7 +60,14 @@ export const toLines = (
   const walletId = walletIdOf(userId, currency);
   const of = { walletId, userId, currency, parentId: undefined };
   return chainLines(
-    model.map((line) => ({ ...line, ...of, source: 'grpc', actor: userId, metadata: {} })),
+    model.map(({ heldMinor: held, heldAfterMinor: heldAfter, ...line }) => ({
+      ...line,
+      ...of,
+      source: 'grpc',
+      actor: userId,
+      metadata: {},
+      more: toChainedMore({ held, heldAfter, parentUsed: undefined, groupId: undefined }),
+    })),
   );
 };
 
@@ -74,16 +91,23 @@ export function toMessage(line: Line): InboundMessage {
 }
 
 /** What the ledger says of these lines. */
-export const toLedger = (lines: readonly Line[]): Transaction[] =>
-  lines.map((line) => ({
+export const toLedger = (lines: readonly Line[]): Transaction[] => lines.map(toTransaction);
+
+const sizeOf = (minor: bigint): bigint => (minor < 0n ? -minor : minor);
+
+/** On the wire a hold or release has what it reserved or released as its amount, and no direction. */
+function toTransaction(line: Line): Transaction {
+  const { held, heldAfter, parentUsed, groupId } = toMoreColumns(line.more ?? noMore);
+  const isHold = line.amountMinor === 0n;
+  return {
     id: line.transactionId,
     walletId: line.walletId,
     userId: line.userId,
     currency: line.currency,
     seq: line.seq,
     operation: operationTable[line.operation].wireNumber,
-    amountMinor: line.amountMinor < 0n ? -line.amountMinor : line.amountMinor,
-    direction: line.amountMinor < 0n ? 2 : 1,
+    amountMinor: sizeOf(isHold ? (held ?? 0n) : line.amountMinor),
+    direction: isHold ? Direction.NONE : line.amountMinor < 0n ? 2 : 1,
     balanceAfterMinor: line.balanceAfterMinor,
     contraAccount: line.contraAccount,
     parentId: line.parentId,
@@ -94,7 +118,11 @@ export const toLedger = (lines: readonly Line[]): Transaction[] =>
     source: line.source,
     occurredAt: new Date(line.occurredAtMs),
     hash: Buffer.from(line.hash, 'hex'),
-  }));
+    ...{ heldMinor: held, heldAfterMinor: heldAfter, parentUsedMinor: parentUsed, groupId },
+  };
+}
+
+const noMore = { heldMinor: 0n, heldAfterMinor: 0n, parentUsedMinor: 0n, groupId: undefined };
 
 type LastEntry = { readonly seq: bigint; readonly hash: string | undefined };
 
@@ -135,11 +163,12 @@ export function createStatementWorld(database: TestDatabase) {
         currency = 'BRL',
         missing = 0,
         stepMs = 3_600_000,
+        make = makeLines,
         change = (line: StatementFileLine) => line,
         complete = (line: Line) => line,
       } = {},
     ) => {
-      const model = makeLines(count, count, startMs, stepMs).map(change);
+      const model = make(count, count, startMs, stepMs).map(change);
       const lines = chainLines(toLines(userId, currency, model).map(complete));
       const { hash } = lines.at(-1) ?? { hash: undefined };
       lastEntries.set(walletIdOf(userId, currency), { seq: BigInt(count), hash });
@@ -169,7 +198,7 @@ async function startStatement(
     },
     config: {
       ...{ defaultCurrency: 'BRL', inlineDays: 15, queue: 'q', exportQueue: 'e' },
-      exportRetentionDays: 30,
+      ...{ exportRetentionDays: 30, searchKeys: ['reference', 'order'] },
     },
   });
   await broker.start(statement.consumers);

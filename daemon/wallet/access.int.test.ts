@@ -3,25 +3,14 @@ import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { walletIdOf } from '../../core/ids.ts';
-import { operations } from '../../core/operations.ts';
-import type { Result } from '../../core/reasons.ts';
-import {
-  Operation,
-  type TransactionItem,
-} from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
-import { callAs, createTestTrail, readAudit } from '../../tests/support/grpc/calls.ts';
+import { Operation } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
+import { callAs, readAudit } from '../../tests/support/grpc/calls.ts';
 import { startCommitCutter } from '../../tests/support/postgres/commit-cutter.ts';
 import { createTestDatabase, type TestDatabase } from '../../tests/support/postgres/database.ts';
-import { item } from '../../tests/support/grpc/client.ts';
 import { createDb, type Db } from '../platform/db/db.ts';
 import type { CallContext } from '../platform/grpc/calls.ts';
 import { createLog } from '../platform/log.ts';
-import { createOptimisticCommit } from './commit/optimistic-commit.ts';
-import { explainDefects } from './commit/alarms.ts';
-import { createGroupCommit } from './commit/group-commit.ts';
-import { createHandlers } from './rpc/handlers.ts';
-import type { AuditedDecision, AuditedCommand } from './requests/audited-command.ts';
-import { createKnownUsers } from './requests/users.ts';
+import { serveCalls, verdictOf } from './test-support.ts';
 
 const userId = randomUUID();
 const operatorId = randomUUID();
@@ -34,52 +23,12 @@ beforeEach(async () => {
 });
 afterEach(() => test.drop());
 
-function serve(commitDb: Db = test.db) {
-  const handlers = createHandlers({
-    db: test.db,
-    commitDb,
-    trail: createTestTrail(test),
-    groupCommit: createGroupCommit<AuditedCommand, AuditedDecision>({
-      laneKey: (c) => c.wallet.id,
-      laneCount: 2,
-      log,
-      explain: explainDefects(log),
-      commit: createOptimisticCommit(commitDb),
-    }),
-    users: createKnownUsers((ids) => Promise.resolve(new Set(ids))),
-    isOutboxFull: () => false,
-    selfServiceOperations: new Set(operations),
-    localOperations: new Set(operations),
-    defaultCurrency: 'BRL',
-  });
-  const call =
-    <Req, Res>(
-      handler: ((request: Req, context: CallContext) => Promise<Result<Res>>) | undefined,
-    ) =>
-    (request: Req, context: CallContext) => {
-      if (!handler) throw new Error('no such call');
-      return handler(request, context);
-    };
-  const create = call(handlers.createTransaction);
-  return {
-    create: (fields: Partial<TransactionItem>, context: CallContext, dryRun = false) =>
-      create(
-        { item: item({ operation: Operation.DEPOSIT, amountMinor: 500n, ...fields }), dryRun },
-        context,
-      ),
-    get: call(handlers.getTransaction),
-    list: call(handlers.listTransactions),
-    balance: call(handlers.getBalance),
-    wallets: call(handlers.listWallets),
-  };
-}
+const serve = (commitDb?: Db) => serveCalls(test, commitDb);
 
 const page = { pageSize: 0, pageToken: '' };
 const anyOperation = Operation.UNSPECIFIED;
 const all = { ascending: false, operation: anyOperation, idPrefix: '' };
 const listing = { userId: '', currency: '', ...page, ...all };
-const verdictOf = (result: Result<unknown>) =>
-  result.ok ? 'ok' : `${result.rejection.reason}${result.rejection.isDenial ? ', denied' : ''}`;
 
 describe('an API key for one wallet', () => {
   const brl = walletIdOf(userId, 'BRL');

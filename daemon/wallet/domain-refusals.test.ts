@@ -7,6 +7,7 @@ import { specify } from '../../tests/support/ledger/decider-spec.ts';
 import {
   createWalletDecider,
   noStates,
+  termsOf,
   withWallet,
 } from '../../tests/support/ledger/wallet-decider.ts';
 import { decideBatch, isRemembered } from './domain-batch.ts';
@@ -15,8 +16,10 @@ import {
   clockToleranceMs,
   decide,
   newWallet,
-  opensWallet,
+  plainTerms,
   walletsOf,
+  usedKey,
+  walletsToOpen,
   type Command,
   type States,
 } from './domain.ts';
@@ -106,10 +109,10 @@ describe('while nothing new may be done', () => {
 
 describe('the opening of a wallet', () => {
   it('only a deposit that may be done opens a wallet', () => {
-    expect(opensWallet(command())).toBe(true);
-    expect(opensWallet(command({ operation: 'withdraw' }))).toBe(false);
-    expect(opensWallet(command({ refusedIfNew: outboxFull }))).toBe(false);
-    expect(opensWallet(command({ wallet: walletRefOf(userId, 'HRK') }))).toBe(false);
+    expect(walletsToOpen(command())).toEqual([ref]);
+    expect(walletsToOpen(command({ operation: 'withdraw' }))).toEqual([]);
+    expect(walletsToOpen(command({ refusedIfNew: outboxFull }))).toEqual([]);
+    expect(walletsToOpen(command({ wallet: walletRefOf(userId, 'HRK') }))).toEqual([]);
   });
 
   it('no wallet is opened in a withdrawn currency, and one that is open goes on', () => {
@@ -126,7 +129,14 @@ describe('the opening of a wallet', () => {
     expect(walletsOf(command())).toEqual([ref]);
     expect(newWallet(ref)).toEqual({
       ...ref,
-      ...{ status: 'active', balanceMinor: 0n, seq: 0n, lastAtMs: 0, readWatermarkMs: 0 },
+      ...{
+        terms: plainTerms,
+        balanceMinor: 0n,
+        debitedMinor: 0n,
+        seq: 0n,
+        lastAtMs: 0,
+        readWatermarkMs: 0,
+      },
       ...{ aheadAcceptedMs: 0, lastHash: genesisHash(ref.id, ref.userId, ref.currency) },
     });
   });
@@ -143,10 +153,14 @@ describe('what a refusal names', () => {
   it('a wallet that is corrupt, ahead of the clock or frozen is named', () => {
     const corrupt = { ...rich, corrupt: new Set([ref.id]) };
     given(corrupt).when(command()).then('WALLET_CORRUPT');
-    expect(metadataOf(corrupt, command())).toEqual(ofWallet);
+    const named = { ...ofWallet, currency: ref.currency };
+    expect(metadataOf(corrupt, command())).toEqual(named);
     const lastAtMs = nowMs + clockToleranceMs + 1;
-    expect(metadataOf(withWallet(rich, ref, { lastAtMs }), command())).toEqual(ofWallet);
-    expect(metadataOf(withWallet(rich, ref, { status: 'frozen' }), command())).toEqual(ofWallet);
+    expect(metadataOf(withWallet(rich, ref, { lastAtMs }), command())).toEqual(named);
+    const frozen = withWallet(rich, ref, { terms: termsOf('frozen') });
+    expect(metadataOf(frozen, command())).toEqual(named);
+    const byStaff = { ...command(), callerClass: 'staff' as const };
+    expect(metadataOf(frozen, byStaff)).toEqual({ ...named, userId: ref.userId });
   });
 
   it('a corrupt wallet refuses its own commands only', () => {
@@ -166,25 +180,31 @@ describe('what a refusal names', () => {
       ...{ field: 'parent_id', parentId: ofDeposit.parentId },
       ...{ operation: 'cancellation', parent: 'deposit' },
     });
-    const undone = { ...afterPurchase, undone: new Set([bought.transactionId]) };
+    const used = new Map([[usedKey(ref.id, bought.transactionId), 300n]]);
+    const undone = { ...afterPurchase, used };
     expect(metadataOf(undone, undo({ parentId: bought.transactionId }))).toEqual({
       ...{ field: 'parent_id', parentId: bought.transactionId },
     });
   });
 
-  it('an undo with another amount names the amount that it must have', () => {
-    const wrong = undo({ parentId: bought.transactionId, amountMinor: 1n });
-    const expected = { field: 'amount', amount: '3.00', currency: 'BRL' };
-    expect(metadataOf(afterPurchase, wrong)).toEqual(expected);
+  it('an undo of more than is left names what is left', () => {
+    const { transactionId } = bought;
+    const part = undo({ key: 'part', parentId: transactionId, amountMinor: 100n });
+    const rest = given(afterPurchase, part).state;
+    const wrong = undo({ parentId: transactionId, amountMinor: 201n });
+    expect(metadataOf(rest, wrong)).toEqual({
+      ...{ field: 'amount', parentId: transactionId },
+      ...{ left: '2.00', amount: '3.00', currency: 'BRL' },
+    });
   });
 
   it('a balance that does not suffice or would be too large is named with the amount', () => {
     const take = command({ operation: 'withdraw', amountMinor: 1_001n });
-    const named = { balance: '10.00', amount: '10.01', currency: 'BRL' };
+    const named = { field: 'amount', balance: '10.00', amount: '10.01', currency: 'BRL' };
     expect(metadataOf(rich, take)).toEqual(named);
     const full = withWallet(rich, ref, { balanceMinor: 10n ** 18n - 1n });
     expect(metadataOf(full, command({ amountMinor: 1n }))).toEqual({
-      ...{ balance: '9999999999999999.99', amount: '0.01', currency: 'BRL' },
+      ...{ field: 'amount', balance: '9999999999999999.99', amount: '0.01', currency: 'BRL' },
     });
   });
 

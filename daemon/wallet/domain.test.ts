@@ -6,6 +6,7 @@ import { specify } from '../../tests/support/ledger/decider-spec.ts';
 import {
   createWalletDecider,
   noStates,
+  termsOf,
   withWallet,
 } from '../../tests/support/ledger/wallet-decider.ts';
 import { clockToleranceMs, type Command, type WalletState } from './domain.ts';
@@ -132,10 +133,19 @@ describe('cancellation and reversal', () => {
     },
   );
 
-  it('an amount given with an undo must equal the parent’s', () => {
-    const wrong = { ...undo('cancellation', 'c', bought), amountMinor: 299n };
-    afterPurchase.when(wrong).then('AMOUNT_MISMATCH');
-    afterPurchase.when({ ...wrong, amountMinor: 300n }).then('accepted');
+  it('a part of a purchase is undone, then another, then all that is left, and no more', () => {
+    const part = (key: string, amountMinor: bigint) => ({
+      ...{ ...undo('cancellation', key, bought), amountMinor },
+    });
+    afterPurchase.when(part('c', 301n)).then('UNDO_EXCEEDS_PARENT');
+    const rest = given(noStates, deposit('d', 1000n), bought, part('a', 100n), part('b', 150n));
+    rest.when(part('c', 51n)).then('UNDO_EXCEEDS_PARENT');
+    rest.when(part('c', 50n)).then('accepted', {
+      entries: [{ amountMinor: 50n, more: { parentUsedMinor: 250n, parentAmountMinor: 300n } }],
+    });
+    rest
+      .when(undo('reversal', 'r', bought))
+      .then('accepted', { entries: [{ amountMinor: 50n, balanceAfterMinor: 1000n }] });
   });
 
   it('an undo does not find a parent on another wallet, nor one that does not exist', () => {
@@ -194,7 +204,7 @@ describe('idempotency', () => {
   });
 
   it('a replay is answered also where the wallet would refuse the command now', () => {
-    givenWallet({ status: 'frozen', balanceMinor: 0n }, ...history)
+    givenWallet({ terms: termsOf('frozen'), balanceMinor: 0n }, ...history)
       .when(bought)
       .then('replayed');
   });
@@ -202,7 +212,7 @@ describe('idempotency', () => {
 
 describe('frozen wallets and clocks', () => {
   const bought = purchase('p', 300n);
-  const frozen = givenWallet({ status: 'frozen' }, deposit('d', 1000n), bought);
+  const frozen = givenWallet({ terms: termsOf('frozen') }, deposit('d', 1000n), bought);
 
   it.each(['deposit', 'withdraw', 'purchase'] as const)(
     'a frozen wallet takes no %s, not even from staff',

@@ -1,144 +1,109 @@
+import { accountOfUser } from '../../core/contra-account.ts';
 import { isWithdrawn } from '../../core/currencies.ts';
 import { chainHash, genesisHash } from '../../core/chain.ts';
-import type { CallerClass } from '../../core/ids.ts';
-import { absoluteMinor, amountLimitMinor, formatMinor } from '../../core/money.ts';
-import { canUndo, isUndo, type Operation } from '../../core/operations.ts';
-import { refuse, type Reason, type Rejection } from '../../core/reasons.ts';
+import { absoluteMinor } from '../../core/money.ts';
+import { hasParent, ofHold } from '../../core/operations.ts';
+import { checkAmount, checkWallet, maskPayee } from './domain-checks.ts';
+import { entryTimeMs } from './domain-clock.ts';
+import { placeHold, useHold } from './domain-holds.ts';
+import { checkLimits } from './domain-limits.ts';
+import { contraAccountOf, findMovement, usedAfter, type Movement } from './domain-movement.ts';
+import { reject } from './domain-refusals.ts';
+import type {
+  Command,
+  Decision,
+  Entry,
+  EntryMore,
+  NewEntry,
+  RareStates,
+  Source,
+  States,
+  Terms,
+  WalletRef,
+  WalletState,
+} from './domain-types.ts';
 
-/** Which wallet is meant: its id follows from the other two. */
-export type WalletRef = {
-  readonly id: string;
-  readonly userId: string;
-  readonly currency: string;
-  readonly exponent: number;
-};
-
-/** What is asked for, checked as far as that needs no state. Times and ids are passed in. */
-export type Command = {
-  readonly transactionId: string;
-  /** What the caller named it by; the id follows from it. */
-  readonly key: string;
-  readonly wallet: WalletRef;
-  readonly operation: Operation;
-  /** Always there but for an undo, which may leave it to its parent. */
-  readonly amountMinor: bigint | undefined;
-  readonly parentId: string | undefined;
-  readonly merchant: string | undefined;
-  readonly description: string | undefined;
-  readonly metadata: Readonly<Record<string, string>>;
-  readonly callerClass: CallerClass;
-  readonly actor: string;
-  /** Nothing new may be done now, and why: what was done before is answered all the same. */
-  readonly refusedIfNew?: Rejection;
-};
-
-export type Source = 'grpc' | 'message';
-
-/** One side of a movement of money, as the ledger keeps it: a row of `transactions`. */
-export type Entry = {
-  readonly id: string;
-  readonly wallet: WalletRef;
-  readonly seq: bigint;
-  readonly operation: Operation;
-  /** Above 0 credits the wallet, below 0 debits it; the contra account gets the opposite. */
-  readonly amountMinor: bigint;
-  readonly balanceAfterMinor: bigint;
-  readonly contraAccount: string;
-  readonly parentId: string | undefined;
-  readonly source: Source;
-  readonly actor: string;
-  readonly description: string | undefined;
-  readonly metadata: Readonly<Record<string, string>>;
-  readonly occurredAtMs: number;
-  readonly hash: string;
-};
-/** An entry as it was decided, with the hash that its own hash follows. */
-export type NewEntry = Entry & { readonly previousHash: string };
-
-export type WalletState = WalletRef & {
-  readonly status: 'active' | 'frozen';
-  readonly balanceMinor: bigint;
-  readonly seq: bigint;
-  readonly lastAtMs: number;
-  /** Balances and statements before this time were reported: no entry may be put before it. */
-  readonly readWatermarkMs: number;
-  /** Up to this time an operator lets the wallet be ahead of the clock; 0 if none did. */
-  readonly aheadAcceptedMs: number;
-  readonly lastHash: string;
-};
-
-/** What was read under the lock, as far as the commands concern it. */
-export type States = {
-  /** Wallets that have a row, by id. */
-  readonly wallets: ReadonlyMap<string, WalletState>;
-  /** Entries by transaction id: twins of the commands, and the parents asked for. */
-  readonly entries: ReadonlyMap<string, readonly Entry[]>;
-  /** Ids of parents that have been undone. */
-  readonly undone: ReadonlySet<string>;
-  /** What messages were refused with, by the id that their transaction would have had. */
-  readonly refused: ReadonlyMap<string, Rejection>;
-  /** Ids of wallets that do not agree with their last entry (domain-integrity.ts). */
-  readonly corrupt: ReadonlySet<string>;
-};
-
-export type Decision =
-  | { readonly kind: 'accepted'; readonly entries: readonly NewEntry[] }
-  | { readonly kind: 'replayed'; readonly entries: readonly Entry[] }
-  /** `isRepeated`: this message was given the same answer before. */
-  | { readonly kind: 'rejected'; readonly rejection: Rejection; readonly isRepeated: boolean };
-
-/** A wallet whose last transaction lies further ahead of the clock than this is refused. */
-export const clockToleranceMs = 5 * 60_000;
-
-export const corruptText =
-  'the wallet does not agree with its last transaction: ask an operator to look into it';
-
-/** The earliest time that the next entry of a wallet may have, whatever the clock says. */
-export const earliestTimeMs = (wallet: WalletState): number =>
-  Math.max(wallet.lastAtMs, wallet.readWatermarkMs);
+export type {
+  AtomicGroup,
+  Command,
+  CommandMore,
+  Decision,
+  Entry,
+  EntryMore,
+  Held,
+  Hold,
+  HoldState,
+  NewEntry,
+  RareStates,
+  Source,
+  SpendingLimits,
+  States,
+  Terms,
+  WalletRef,
+  WalletState,
+  WalletStatus,
+} from './domain-types.ts';
+export { corruptText } from './domain-checks.ts';
+export {
+  clockToleranceMs,
+  earliestTimeMs,
+  isAhead,
+  isAheadUnaccepted,
+  nextReadWatermarkMs,
+} from './domain-clock.ts';
+export { usedAfter, usedKey } from './domain-movement.ts';
 
 /**
- * True for a wallet that was used or read while the clock was ahead, by more than is passed over,
- * and for which no operator has accepted that. Accepted time stands in for the clock.
+ * The wallets that a command concerns: its own first. Of a command in a group, those of all the
+ * group, for it is done only with the others.
  */
-export const isAheadUnaccepted = (wallet: WalletState, nowMs: number): boolean =>
-  isAhead(wallet, Math.max(nowMs, wallet.aheadAcceptedMs));
-
-/** The same, whether accepted or not. */
-export const isAhead = (wallet: WalletState, nowMs: number): boolean =>
-  earliestTimeMs(wallet) > nowMs + clockToleranceMs;
-
-/**
- * The read watermark that a read at `nowMs` sets: no entry gets an earlier time afterwards, even if
- * the clock steps back. It lies behind the last entry, unless the wallet is far ahead of the clock:
- * then its last entries are visible once the clock has reached them.
- */
-export function nextReadWatermarkMs(wallet: WalletState, nowMs: number): number {
-  const endMs = Math.max(nowMs, wallet.readWatermarkMs);
-  return isAhead(wallet, nowMs) ? endMs : Math.max(endMs, wallet.lastAtMs + 1);
+export function walletsOf({ wallet, more }: Command): readonly WalletRef[] {
+  if (more?.group) return more.group.wallets;
+  return more?.other ? [wallet, more.other] : [wallet];
 }
 
-/** The wallets that a command concerns: today its own. */
-export const walletsOf = (command: Command): readonly WalletRef[] => [command.wallet];
-
-/** True for what opens a wallet that does not exist yet. */
-export const opensWallet = ({ operation, wallet, refusedIfNew }: Command): boolean =>
-  operation === 'deposit' && !refusedIfNew && !isWithdrawn(wallet.currency);
+/** The wallets that a command opens if they do not exist yet. */
+export function walletsToOpen({ operation, wallet, more, refusedIfNew }: Command): WalletRef[] {
+  if (refusedIfNew || isWithdrawn(wallet.currency)) return [];
+  if (operation === 'deposit') return [wallet];
+  const isPayment = operation === 'transfer' || operation === 'capture';
+  return isPayment && more?.other ? [more.other] : [];
+}
 
 /** False for a row that only has the read watermark of a wallet without any transaction. */
-export const isOpened = ({ seq }: Pick<WalletState, 'seq'>): boolean => seq > 0n;
+export const isOpened = ({ seq, terms }: Pick<WalletState, 'seq' | 'terms'>): boolean =>
+  seq > 0n || terms.no > 0;
+
+/** The terms of a wallet about which no operator has decided anything. */
+export const plainTerms: Terms = Object.freeze({
+  no: 0,
+  status: 'active',
+  overdraftMinor: 0n,
+  limits: undefined,
+});
+
+/** States without anything that only some commands need. */
+export const noRareStates: RareStates = {
+  due: new Map(),
+  holds: new Map(),
+  openHolds: new Map(),
+  anchors: new Map(),
+  defaultLimits: new Map(),
+};
 
 /** A wallet that nothing has happened to. */
 export function newWallet(ref: WalletRef): WalletState {
   return {
     ...ref,
-    status: 'active',
     balanceMinor: 0n,
+    debitedMinor: 0n,
     seq: 0n,
     lastAtMs: 0,
     readWatermarkMs: 0,
     aheadAcceptedMs: 0,
     lastHash: genesisHash(ref.id, ref.userId, ref.currency),
+    held: undefined,
+    terms: plainTerms,
   };
 }
 
@@ -150,129 +115,123 @@ export function decide(states: States, command: Command, nowMs: number): Decisio
   if (refused) return { kind: 'rejected', rejection: refused, isRepeated: true };
   const { refusedIfNew } = command;
   if (refusedIfNew) return { kind: 'rejected', rejection: refusedIfNew, isRepeated: false };
-  const known = states.wallets.get(command.wallet.id);
-  if (!(known && isOpened(known)) && isWithdrawn(command.wallet.currency)) {
+  if (isWithdrawn(command.wallet.currency) && !areOpened(states, command)) {
     const message = 'the currency was withdrawn from ISO 4217: no wallet can be opened in it';
     return reject('CURRENCY_UNKNOWN', message, { field: 'currency' });
   }
-  const wallet = known ?? newWallet(command.wallet);
-  if (states.corrupt.has(wallet.id)) {
-    return reject('WALLET_CORRUPT', corruptText, { walletId: wallet.id });
-  }
-  if (isAheadUnaccepted(wallet, nowMs)) {
-    return reject(
-      'WALLET_CLOCK_AHEAD',
-      'the wallet was used or read at a time in the future: have an operator check the clock of the ' +
-        'database, then accept the time (`walletd wallets accept-clock-ahead`) or wait for it',
-      { walletId: wallet.id },
-    );
-  }
-  const staffUndo = command.callerClass === 'staff' && isUndo(command.operation);
-  if (wallet.status === 'frozen' && !staffUndo) {
-    return reject('WALLET_FROZEN', 'the wallet is frozen: ask the staff to look into it', {
-      walletId: wallet.id,
-    });
-  }
-  const movement = findMovement(states, command, wallet);
+  const wallet = states.wallets.get(command.wallet.id) ?? newWallet(command.wallet);
+  const refusal = checkWallet(states, command, wallet, nowMs);
+  if (refusal) return refusal;
+  const atMs = entryTimeMs(wallet, nowMs);
+  const movement = findOwn(states, command, wallet, atMs);
   if ('kind' in movement) return movement;
-  const refusal = checkBalance(wallet, movement.amountMinor);
-  return refusal ?? { kind: 'accepted', entries: [enter(wallet, command, movement, nowMs)] };
-}
-
-type Movement = { readonly amountMinor: bigint; readonly contraAccount: string };
-
-function contraAccountOf(command: Command): string {
-  if (command.operation !== 'purchase') return 'external:cash';
-  return command.merchant === undefined ? 'merchant' : `merchant:${command.merchant}`;
-}
-
-function findMovement(states: States, command: Command, wallet: WalletState): Movement | Decision {
-  if (!isUndo(command.operation)) {
-    const sign = command.operation === 'deposit' ? 1n : -1n;
-    const contraAccount = contraAccountOf(command);
-    return { amountMinor: sign * (command.amountMinor ?? 0n), contraAccount };
-  }
-  const parentId = command.parentId ?? '';
-  const parent = states.entries.get(parentId)?.find((entry) => entry.wallet.id === wallet.id);
-  const of = { field: 'parent_id', parentId };
-  if (!parent) {
-    return reject('PARENT_NOT_FOUND', `this wallet has no transaction ${parentId}`, of);
-  }
-  if (!canUndo(command.operation, parent.operation)) {
-    return reject(
-      'PARENT_NOT_UNDOABLE',
-      `a ${command.operation} cannot undo a ${parent.operation}`,
-      { ...of, operation: command.operation, parent: parent.operation },
-    );
-  }
-  if (states.undone.has(parentId)) {
-    return reject('PARENT_ALREADY_UNDONE', `transaction ${parentId} has been undone already`, of);
-  }
-  const parentAmountMinor = absoluteMinor(parent.amountMinor);
-  if (command.amountMinor !== undefined && command.amountMinor !== parentAmountMinor) {
-    const amount = formatMinor(parentAmountMinor, wallet.exponent);
-    return reject(
-      'AMOUNT_MISMATCH',
-      `an undo is always whole: leave the amount out, or give ${amount} ${wallet.currency}`,
-      { field: 'amount', amount, currency: wallet.currency },
-    );
-  }
-  return { amountMinor: -parent.amountMinor, contraAccount: parent.contraAccount };
-}
-
-function checkBalance(wallet: WalletState, amountMinor: bigint): Decision | undefined {
-  const balanceAfterMinor = wallet.balanceMinor + amountMinor;
-  if (balanceAfterMinor >= 0n && balanceAfterMinor < amountLimitMinor) return undefined;
-  const { currency, exponent } = wallet;
-  const amount = formatMinor(absoluteMinor(amountMinor), exponent);
-  const balance = formatMinor(wallet.balanceMinor, exponent);
-  if (balanceAfterMinor < 0n) {
-    return reject(
-      'INSUFFICIENT_FUNDS',
-      `the balance is ${balance} ${currency}, less than the ${amount} ${currency} to be taken`,
-      { balance, amount, currency },
-    );
-  }
-  return reject(
-    'BALANCE_LIMIT_EXCEEDED',
-    `${amount} ${currency} more would bring the balance of ${balance} ${currency} past its limit`,
-    { balance, amount, currency },
+  const spentMinor = movement.heldMinor - movement.amountMinor;
+  return (
+    checkAmount(command, wallet, movement) ??
+    checkLimits(states, command, wallet, spentMinor, atMs) ??
+    enterBoth(states, command, wallet, movement, nowMs)
   );
 }
 
-function enter(wallet: WalletState, command: Command, movement: Movement, nowMs: number): NewEntry {
+/** What a command moves and reserves on its own wallet, at its time. */
+function findOwn(
+  states: States,
+  command: Command,
+  wallet: WalletState,
+  atMs: number,
+): Movement | Decision {
+  const { operation } = command;
+  if (operation === 'hold') return placeHold(states, command, wallet, atMs);
+  return ofHold(operation)
+    ? useHold(states, command, wallet, atMs)
+    : findMovement(states, command, wallet);
+}
+
+const areOpened = (states: States, command: Command): boolean =>
+  walletsOf(command).every(({ id }) => {
+    const known = states.wallets.get(id);
+    return known !== undefined && isOpened(known);
+  });
+
+/** The entry of the command's wallet, which has room for it, and that of the other one. */
+function enterBoth(
+  states: States,
+  command: Command,
+  wallet: WalletState,
+  movement: Movement,
+  nowMs: number,
+): Decision {
+  const own = enter(wallet, command, movement, nowMs);
+  if (!movement.other) return { kind: 'accepted', entries: [own] };
+  const other = states.wallets.get(movement.other.id) ?? newWallet(movement.other);
+  const side = {
+    amountMinor: -movement.amountMinor,
+    heldMinor: 0n,
+    contraAccount: accountOfUser(wallet.userId),
+    // Only the payer's wallet has the hold.
+    parent: command.operation === 'capture' ? undefined : movement.parent,
+    metadata: undefined,
+  };
+  const refusal = checkWallet(states, command, other, nowMs) ?? checkAmount(command, other, side);
+  const masked = maskPayee(command, refusal);
+  return masked ?? { kind: 'accepted', entries: [own, enter(other, command, side, nowMs)] };
+}
+
+type Side = Omit<Movement, 'other'>;
+
+/** Each entry has its own wallet's time: a wallet that is ahead does not take others with it. */
+export function enter(wallet: WalletState, command: Command, side: Side, nowMs: number): NewEntry {
   const { id, userId, currency, exponent } = wallet;
+  const { amountMinor } = side;
   const entry: { -readonly [Field in keyof NewEntry]: NewEntry[Field] } = {
     id: command.transactionId,
     wallet: { id, userId, currency, exponent },
     seq: wallet.seq + 1n,
     operation: command.operation,
-    amountMinor: movement.amountMinor,
-    balanceAfterMinor: wallet.balanceMinor + movement.amountMinor,
-    contraAccount: movement.contraAccount,
-    parentId: command.parentId,
-    source: command.callerClass === 'message' ? 'message' : 'grpc',
+    amountMinor,
+    balanceAfterMinor: wallet.balanceMinor + amountMinor,
+    contraAccount: side.contraAccount,
+    parentId: side.parent && command.parentId,
+    source: sourceOf(command),
     actor: command.actor,
     description: command.description,
-    metadata: command.metadata,
-    occurredAtMs: Math.max(nowMs, earliestTimeMs(wallet)),
+    metadata: side.metadata ?? command.metadata,
+    occurredAtMs: entryTimeMs(wallet, nowMs),
     previousHash: wallet.lastHash,
     hash: '',
+    debitedAfterMinor: amountMinor < 0n ? wallet.debitedMinor - amountMinor : wallet.debitedMinor,
+    more: moreOf(wallet, side, command.more?.groupId),
   };
   entry.hash = chainHash(wallet.lastHash, entry);
   return entry;
 }
 
+const sourceOf = ({ callerClass }: Command): Source =>
+  callerClass === 'message' || callerClass === 'system' ? callerClass : 'grpc';
+
+/** While anything is reserved, each entry says how much is after it. */
+function moreOf(
+  { held }: WalletState,
+  { heldMinor, parent }: Side,
+  groupId: string | undefined,
+): EntryMore | undefined {
+  if (!held && !parent && heldMinor === 0n && groupId === undefined) return undefined;
+  return {
+    heldMinor,
+    heldAfterMinor: (held?.heldMinor ?? 0n) + heldMinor,
+    parentUsedMinor: parent?.usedMinor ?? 0n,
+    parentAmountMinor: parent?.amountMinor,
+    groupId,
+  };
+}
+
 /** A key names one transaction for ever: the same content gets it again, another is refused. */
 function replay(twin: readonly Entry[], command: Command): Decision {
   const original = twin.find((entry) => entry.wallet.id === command.wallet.id);
-  const { operation, parentId, amountMinor } = command;
-  const isSame =
-    original?.operation === operation &&
-    original.parentId === parentId &&
-    (isUndo(operation) || original.contraAccount === contraAccountOf(command)) &&
-    (amountMinor === undefined || amountMinor === absoluteMinor(original.amountMinor));
-  if (isSame) return { kind: 'replayed', entries: twin };
+  if (original && isSameContent(original, command)) {
+    const others = twin.filter((entry) => entry !== original);
+    return { kind: 'replayed', entries: [original, ...others] };
+  }
   return reject(
     'IDEMPOTENCY_KEY_REUSED',
     'this idempotency key was used for another transaction: take a new key for a new transaction',
@@ -280,8 +239,19 @@ function replay(twin: readonly Entry[], command: Command): Decision {
   );
 }
 
-const reject = (reason: Reason, message: string, metadata: Rejection['metadata']): Decision => ({
-  kind: 'rejected',
-  rejection: refuse(reason, message, metadata).rejection,
-  isRepeated: false,
-});
+/** A command without an amount is only the same as an entry that took all that was left. */
+function isSameContent(original: Entry, command: Command): boolean {
+  const { operation, parentId, amountMinor, more } = command;
+  if (original.operation !== operation || original.parentId !== parentId) return false;
+  if (original.more?.groupId !== more?.groupId) return false;
+  if (!hasParent(operation) && original.contraAccount !== contraAccountOf(command)) return false;
+  const movedMinor = absoluteMinor(original.amountMinor);
+  const heldMinor = absoluteMinor(original.more?.heldMinor ?? 0n);
+  const isAllMoved = heldMinor <= movedMinor;
+  const isRest = usedAfter(original) === original.more?.parentAmountMinor;
+  // A capture of all that is left keeps and releases the same: nothing.
+  if (operation === 'capture' && !(more?.keepsRest === true ? isAllMoved : isRest)) return false;
+  return amountMinor === undefined
+    ? isRest && (isAllMoved || operation !== 'capture')
+    : amountMinor === (movedMinor > 0n ? movedMinor : heldMinor);
+}

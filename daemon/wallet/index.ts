@@ -27,10 +27,15 @@ import { loadEvents } from './events/outbox.ts';
 import { policies } from './policy.ts';
 import type { AuditedDecision, AuditedCommand } from './requests/audited-command.ts';
 import { createReplayPlan } from './events/replay.ts';
+import type { HoldDays } from './requests/hold-days.ts';
 import { createStreamHandlers, maxItems as maxStreamItems } from './rpc/stream.ts';
+import { createSweeper } from './sweep/sweeper.ts';
+import type { DefaultLimits } from './store/rare-states.ts';
 import { createWalletRefs } from './requests/wallet-refs.ts';
 import { createKnownUsers, findByWallets, type FindUsers } from './requests/users.ts';
+import { walletsOf } from './domain.ts';
 
+export type { SpendingLimits } from './domain.ts';
 export { acceptClockAheadOnHost, type AheadRequest, type AheadWallet } from './host.ts';
 export { compareCheckpoint } from './checkpoints/compare.ts';
 export { exportCheckpoint } from './checkpoints/export.ts';
@@ -57,8 +62,14 @@ export type WalletOptions = {
     readonly selfServiceOperations: ReadonlySet<Operation>;
     /** The same for requests that come straight from programs on this machine. */
     readonly localOperations: ReadonlySet<Operation>;
+    /** Spending limits of wallets that have none of their own, by currency. */
+    readonly defaultLimits: DefaultLimits;
+    /** For how many days a hold lasts at most, and where a request does not say. */
+    readonly holdDays: HoldDays;
+    /** Whether only admins change overdraft and spending limits. */
+    readonly isTermsForAdmins: boolean;
     /** Commits in flight at once; two by default. */
-    readonly laneCount: number;
+    readonly maxCommits: number;
   };
   /** Absent: no checkpoints are taken. */
   readonly checkpoints?: {
@@ -96,12 +107,8 @@ export function createWallet(options: WalletOptions) {
   const walletCache = createWalletCache();
   const walletRefs = createWalletRefs();
   const alarms = createLedgerAlarms(log);
-  const groupCommit = startCommits(
-    createOptimisticCommit(commitDb, walletCache, alarms),
-    relay,
-    config,
-    log,
-  );
+  const commit = createOptimisticCommit(commitDb, walletCache, alarms, config.defaultLimits);
+  const groupCommit = startCommits(commit, relay, config, log);
   const users = createKnownUsers(
     findByWallets(commitDb, walletCache, config.defaultCurrency, peers.findUsers, walletRefs),
   );
@@ -110,13 +117,16 @@ export function createWallet(options: WalletOptions) {
     defaultCurrency: config.defaultCurrency,
     queue: config.queue,
     allowedOperations: config.amqpOperations,
+    holdDays: config.holdDays,
   };
   const emitted = createEmittedConsumer(emittedOptions);
   const trail = createAuditTrail({ db, log });
   const checkpoints = startCheckpoints(options);
   const plan = createReplayPlan({ ...emittedOptions, trail });
   const deadLetters = createDeadLetters({ db, plan });
-  const calls = { db, trail, groupCommit, users, walletRefs, isOutboxFull, ...config };
+  const onEvents = relay.wake;
+  const sweeper = createSweeper({ db, groupCommit, isOutboxFull, log, watch });
+  const calls = { db, trail, groupCommit, users, walletRefs, isOutboxFull, onEvents, ...config };
   const service: HostedService = {
     name: 'digitalwallet.wallet.v1.WalletService',
     definition: WalletServiceService,
@@ -142,9 +152,11 @@ export function createWallet(options: WalletOptions) {
       gauge.start();
       relay.start();
       checkpoints?.start();
+      sweeper.start();
     },
     stop: async () => {
       gauge.stop();
+      await sweeper.stop();
       await checkpoints?.stop();
       await groupCommit.drain();
       await relay.stop();
@@ -162,12 +174,13 @@ function startCheckpoints({ db, checkpoints, log, watch }: WalletOptions) {
 function startCommits(
   commit: ReturnType<typeof createOptimisticCommit>,
   relay: { wake(): void },
-  { laneCount }: Pick<WalletOptions['config'], 'laneCount'>,
+  { maxCommits }: Pick<WalletOptions['config'], 'maxCommits'>,
   log: Log,
 ): GroupCommit<AuditedCommand, AuditedDecision> {
   return createGroupCommit<AuditedCommand, AuditedDecision>({
-    laneKey: (command) => command.wallet.id,
-    laneCount,
+    keysOf: (command) => walletsOf(command).map(({ id }) => id),
+    groupOf: ({ more }) => more?.group,
+    maxCommits,
     log,
     explain: explainDefects(log),
     commit: async (commands, mode) => {

@@ -70,6 +70,7 @@ export function toExportJson(row: ExportRow): object {
     timezone: made.timezone,
     locale: made.locale,
     format: nameFormat(made.format) ?? 'unknown',
+    holds: made.includeHolds === true ? true : undefined,
     rows: Number(made.rows),
     rowsDone: Number(made.rowsDone),
     bytes: made.bytes === undefined ? undefined : Number(made.bytes),

@@ -5,7 +5,7 @@ import {
 } from '../../core/operations.ts';
 import { roleOfWireNumber, roleTable, type Role as RoleName } from '../../core/roles.ts';
 import type { Role } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
-import type { Operation } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
+import { Direction, type Operation } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 
 type Numbered = Readonly<Record<string, { readonly wireNumber: number }>>;
 type WireNumbers<Table extends Numbered> = {
@@ -24,6 +24,20 @@ export const operationNumbers: Readonly<Record<OperationName, Operation>> =
 /** `deposit` and so on; `unknown` for a number from a newer server. */
 export const nameOperation = (operation: Operation): OperationName | 'unknown' =>
   operationOfWireNumber(operation) ?? 'unknown';
+
+const directions = {
+  [Direction.CREDIT]: 'in',
+  [Direction.DEBIT]: 'out',
+  [Direction.NONE]: 'none',
+} as const;
+
+/** What a transaction does to the balance of its wallet. */
+export const directionNames = Object.values(directions);
+type DirectionName = (typeof directionNames)[number];
+
+/** `unknown` for a number from a newer server. */
+export const nameDirection = (direction: Direction): DirectionName | 'unknown' =>
+  (directions as Readonly<Record<number, DirectionName>>)[direction] ?? 'unknown';
 
 export const roleNumbers: Readonly<Record<RoleName, Role>> = wireNumbersOf(roleTable);
 

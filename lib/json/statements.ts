@@ -42,9 +42,22 @@ export function toStatementJson(statement: Statement, lines: readonly StatementL
     totalDebit: money(statement.totalDebitMinor),
     totalCredit: money(statement.totalCreditMinor),
     closing: money(statement.closingMinor),
+    ...heldBalancesOf(statement, money),
     lines: lines.map((line) => toLineJson(statement, line)),
     ...(behindBy === undefined || behindBy === 0n ? {} : { behindBy: Number(behindBy) }),
     ...(inconsistency === '' ? {} : { inconsistency }),
+  };
+}
+
+/** Of a statement with the lines of holds. */
+function heldBalancesOf(
+  { heldClosingMinor, availableClosingMinor }: Statement,
+  money: (minor: bigint) => string,
+): object {
+  if (heldClosingMinor === undefined || availableClosingMinor === undefined) return {};
+  return {
+    heldClosing: money(heldClosingMinor),
+    availableClosing: money(availableClosingMinor),
   };
 }
 
@@ -54,6 +67,8 @@ export function toLineJson(
   line: StatementLine,
 ): object {
   const money = (minor: bigint): string => formatMoney(minor, currency, exponent);
+  const moneyIfAny = (minor: bigint | undefined): string | undefined =>
+    minor === undefined ? undefined : money(minor);
   return {
     seq: Number(line.seq),
     date: line.occurredAt && formatZonedTime(line.occurredAt, timezone),
@@ -64,5 +79,7 @@ export function toLineJson(
     debit: line.debitMinor > 0n ? money(line.debitMinor) : undefined,
     credit: line.creditMinor > 0n ? money(line.creditMinor) : undefined,
     balance: money(line.balanceAfterMinor),
+    held: moneyIfAny(line.heldMinor),
+    heldBalance: moneyIfAny(line.heldAfterMinor),
   };
 }

@@ -1,10 +1,12 @@
+import { defaultVia, viaOf } from '../../core/contra-account.ts';
+import { referenceKey } from '../../core/json/metadata.ts';
 import {
   type Transaction,
   type Wallet,
   WalletStatus,
 } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import { formatMoney } from './money.ts';
-import { nameOperation } from './names.ts';
+import { nameDirection, nameOperation } from './names.ts';
 
 /** A transaction as printed; `replayed` and `isDryRun` say how it was come by. */
 export type TransactionRow = {
@@ -26,15 +28,50 @@ export function toTransactionJson({ transaction, replayed, isDryRun }: Transacti
     seq: isImagined ? undefined : Number(transaction.seq),
     operation: nameOperation(transaction.operation),
     amount: formatMoney(transaction.amountMinor, currency),
+    direction: nameDirection(transaction.direction),
     currency,
     balanceAfter: formatMoney(transaction.balanceAfterMinor, currency),
     parentId: transaction.parentId,
+    undone: formatUndone(transaction),
+    counterparty: transaction.counterpartyUserId,
+    via: namedViaOf(transaction.contraAccount),
     description: transaction.description,
     merchant: transaction.merchant,
+    reference: transaction.metadata[referenceKey],
+    metadata: hasPairs(transaction.metadata) ? transaction.metadata : undefined,
+    held: formatIfAny(transaction.heldMinor, currency),
+    heldAfter: formatIfAny(transaction.heldAfterMinor, currency),
+    availableAfter: formatAvailableAfter(transaction),
+    groupId: transaction.groupId,
     occurredAt: transaction.occurredAt?.toISOString(),
     replayed,
     dryRun: isDryRun ? true : undefined,
   };
+}
+
+const formatIfAny = (minor: bigint | undefined, currency: string): string | undefined =>
+  minor === undefined ? undefined : formatMoney(minor, currency);
+
+/** How much of it was undone, as a decimal string; undefined if nothing was. */
+export const formatUndone = ({ undoneMinor, currency }: Transaction): string | undefined =>
+  formatIfAny(undoneMinor, currency);
+
+/** The balance without what was reserved then; undefined where nothing was. No overdraft counts. */
+export const formatAvailableAfter = (transaction: Transaction): string | undefined => {
+  const { balanceAfterMinor, heldAfterMinor, currency } = transaction;
+  if (heldAfterMinor === undefined) return undefined;
+  return formatMoney(balanceAfterMinor - heldAfterMinor, currency);
+};
+
+/** The account outside, where it is not the one that every server has. */
+export function namedViaOf(contraAccount: string): string | undefined {
+  const via = viaOf(contraAccount);
+  return via === defaultVia ? undefined : via;
+}
+
+function hasPairs(metadata: Transaction['metadata']): boolean {
+  for (const _key in metadata) return true;
+  return false;
 }
 
 export type BalanceRow = { readonly wallet: Wallet; readonly asOf: Date | undefined };
@@ -54,8 +91,25 @@ export function toBalanceJson({ wallet, asOf }: BalanceRow): object {
     userId: wallet.userId,
     currency: wallet.currency,
     balance: formatBalance(wallet),
+    ...toAvailableJson(wallet),
     seq: Number(wallet.seq),
+    status: nameWalletStatus(wallet.status),
     asOf: asOf?.toISOString(),
+  };
+}
+
+/** What can be spent now, and why it is not the balance. Of the past only what was held. */
+function toAvailableJson(wallet: Wallet): object {
+  const { availableMinor, heldMinor, overdraftLimitMinor } = wallet;
+  if (isCorrupt(wallet)) return {};
+  const money = (minor: bigint): string => formatMoney(minor, wallet.currency, wallet.exponent);
+  if (availableMinor === undefined) {
+    return heldMinor === undefined ? {} : { held: money(heldMinor) };
+  }
+  return {
+    available: money(availableMinor),
+    held: money(heldMinor ?? 0n),
+    overdraftLimit: overdraftLimitMinor === undefined ? undefined : money(overdraftLimitMinor),
   };
 }
 
@@ -69,6 +123,7 @@ export function toWalletJson({ wallet, isDryRun }: WalletRow): object {
     userId: wallet.userId,
     currency: wallet.currency,
     balance: formatBalance(wallet),
+    ...toAvailableJson(wallet),
     seq: Number(wallet.seq),
     status: nameWalletStatus(wallet.status),
     lastAt: wallet.lastAt?.toISOString(),
@@ -76,11 +131,18 @@ export function toWalletJson({ wallet, isDryRun }: WalletRow): object {
   };
 }
 
+const statusNames = {
+  [WalletStatus.ACTIVE]: 'active',
+  [WalletStatus.FROZEN]: 'frozen',
+  [WalletStatus.DEBITS_FROZEN]: 'debits_frozen',
+  [WalletStatus.CLOSED]: 'closed',
+  [WalletStatus.CORRUPT]: 'corrupt',
+} as const;
+
+/** All names of a wallet's status. */
+export const walletStatusNames = [...Object.values(statusNames), 'unknown'] as const;
+
 /** `unknown` for a number from a newer server. */
-export function nameWalletStatus(
-  status: WalletStatus,
-): 'active' | 'frozen' | 'corrupt' | 'unknown' {
-  if (status === WalletStatus.CORRUPT) return 'corrupt';
-  if (status === WalletStatus.ACTIVE) return 'active';
-  return status === WalletStatus.FROZEN ? 'frozen' : 'unknown';
-}
+export const nameWalletStatus = (status: WalletStatus): (typeof walletStatusNames)[number] =>
+  (statusNames as Readonly<Record<number, (typeof walletStatusNames)[number]>>)[status] ??
+  'unknown';

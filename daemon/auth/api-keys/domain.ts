@@ -1,7 +1,7 @@
 import { isUuid } from '../../../core/ids.ts';
 import { isOperation, type Operation } from '../../../core/operations.ts';
 import { refuse, succeed, type Reason, type Result } from '../../../core/reasons.ts';
-import type { Role } from '../../../core/roles.ts';
+import { withArticle, type Role } from '../../../core/roles.ts';
 import { apiKeyScopes, isApiKeyScope, type ApiKeyScope } from '../../../core/scopes.ts';
 import { findTextProblem } from '../../../core/text.ts';
 import { isEndInvalid } from '../../../core/time/stored-times.ts';
@@ -84,11 +84,15 @@ function checkScopes(asked: readonly string[], role: Role): Result<readonly ApiK
   const useless = scopes.find((scope) => !scopesOf(role).includes(scope));
   return useless === undefined
     ? succeed(scopes)
-    : refuse('PERMISSION_DENIED', `a key of a ${role} cannot have the scope ${useless}`, {
-        field: 'scopes',
-        role,
-        scope: useless,
-      });
+    : refuse(
+        'PERMISSION_DENIED',
+        `a key of ${withArticle(role)} cannot have the scope ${useless}`,
+        {
+          field: 'scopes',
+          role,
+          scope: useless,
+        },
+      );
 }
 
 const invalid = (field: string, problem: string) =>

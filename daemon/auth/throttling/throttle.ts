@@ -73,6 +73,8 @@ type OneKey =
   | 'resetsFrom'
   | 'resetMailsTo'
   | 'changesOf'
+  | 'recipientMissesOf'
+  | 'recipientHitsOf'
   | 'changeMailsTo'
   | 'successesOf'
   | 'successesFrom';
@@ -114,10 +116,7 @@ export function createThrottle({
       }
     },
     count: async (tx, { key, limit }) => (await takeAttempt(tx, key, limit)) !== undefined,
-    explain: async (tx, bucket) => {
-      const [state] = await findStates(tx, [bucket]);
-      return throttled(state?.waitMs ?? 0);
-    },
+    explain,
     bucketOf: {
       firstTries: (address) => ({
         ...bucket('first', address, limits.firstTriesLimit),
@@ -142,12 +141,19 @@ export function createThrottle({
       resetsFrom: (source) => from('resets', source, limits.resetRequestLimit),
       resetMailsTo: (address) => bucket('reset mails', address, limits.resetMailLimit),
       changesOf: (userId) => bucket('changes', userId, limits.changeRequestLimit),
+      recipientMissesOf: (userId) => bucket('recipient misses', userId, limits.recipientMissLimit),
+      recipientHitsOf: (userId) => bucket('recipient hits', userId, limits.recipientHitLimit),
       changeMailsTo: (address) => bucket('change mails', address, limits.changeMailLimit),
       notices: (kind, address) => bucket(`notices ${kind}`, address, limits.noticeLimit),
       successesOf: (address) => bucket('successes', address, limits.accountSuccessLimit),
       successesFrom: (source) => from('successes from', source, limits.sourceSuccessLimit),
     },
   };
+}
+
+async function explain(tx: Tx, bucket: Bucket): Promise<Result<never>> {
+  const [state] = await findStates(tx, [bucket]);
+  return throttled(state?.waitMs ?? 0);
 }
 
 /** An IPv4 address, or the first 48 bits of an IPv6 address. */

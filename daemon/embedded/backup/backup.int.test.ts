@@ -6,11 +6,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { readUrls } from '../../../tests/support/ledger/ledger.ts';
 import { startEmbedded, type Embedded } from '../index.ts';
-import { isRoot, query } from '../test-support.ts';
+import { isRoot } from '../test-support.ts';
 import { createLog } from '../../platform/log.ts';
 import { withBackupMode } from './backup-mode.ts';
 import { explainBackupError } from './explain.ts';
 import { backUp, faultOf, need, openStage, restore, type Stage } from './test-support.ts';
+import { queryUrl as query } from '../../../tests/support/postgres/client.ts';
 
 let stage: Stage;
 let dataDir: string;

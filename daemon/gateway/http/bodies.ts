@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 
-import { maxDepth, maxValues, parseJson, type ParsedJson } from './json-text.ts';
+import { maxDepth, maxValues, parseJson, type ParsedJson } from '../../../core/json/json-text.ts';
 import { connectionOf } from './listener.ts';
 import { fault, found, type Fault, type Found } from './problems.ts';
 

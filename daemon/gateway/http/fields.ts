@@ -4,7 +4,7 @@ import { findExponent } from '../../../core/currencies.ts';
 import { readAmount } from '../../../core/money.ts';
 import { operations, type Operation } from '../../../core/operations.ts';
 import { textLimits } from '../../../core/text.ts';
-import { parseDate } from '../../../core/time/calendar.ts';
+import { parseInstant } from '../../../core/time/calendar.ts';
 import { fault, found, type Found } from './problems.ts';
 
 /** Fields that several routes take or answer with, as the OpenAPI document describes them. */
@@ -93,11 +93,8 @@ export function amountOf(
 /** An RFC 3339 time with an offset. */
 export function timeOf(text: string | undefined, field: string): Found<Date | undefined> {
   if (text === undefined) return found(undefined);
-  const isTime = /^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})$/;
-  const instantMs = isTime.test(text) ? Date.parse(text) : Number.NaN;
-  if (!Number.isNaN(instantMs) && parseDate(text.slice(0, 10)) !== undefined) {
-    return found(new Date(instantMs));
-  }
+  const instantMs = parseInstant(text);
+  if (instantMs !== undefined) return found(new Date(instantMs));
   const message = `${field} must be a time of RFC 3339 with an offset, like 2026-11-22T18:00:00-03:00`;
   return { ok: false, fault: fault('INVALID_ARGUMENT', message, { field }) };
 }

@@ -78,7 +78,7 @@ export function mountRoutes(
         } else {
           if (isSessionOver(answered.fault)) endCookie(request, reply);
           if (answered.headers) void reply.headers(answered.headers);
-          sendFault(options, request, reply, answered.fault, route.problemStatuses);
+          sendFault(options, request, reply, answered.fault, route);
         }
         return reply;
       },

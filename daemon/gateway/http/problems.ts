@@ -1,4 +1,5 @@
 import { reasonCodes, type Reason, type Rejection } from '../../../core/reasons.ts';
+import { nameField, translateFields, type FieldNames } from './field-names.ts';
 
 type Code = (typeof reasonCodes)[Reason];
 
@@ -52,6 +53,8 @@ export type Fault = {
   readonly reason: ProblemReason;
   readonly message: string;
   readonly metadata: Readonly<Record<string, string>>;
+  /** Found by the gateway: it names fields as they were sent. */
+  readonly isOfGateway?: true;
 };
 
 export type Found<T> =
@@ -102,17 +105,25 @@ export const fault = (
   reason: ProblemReason,
   message: string,
   metadata: Readonly<Record<string, string>> = {},
-): Fault => ({ reason, message, metadata });
+): Fault => ({ reason, message, metadata, isOfGateway: true });
+
+/** How a route answers in its own way. */
+type Ways = {
+  readonly problemStatuses?: Readonly<Partial<Record<ProblemReason, number>>>;
+  readonly fieldNames?: FieldNames;
+};
 
 /** What is answered: `cause` is a service's rejection, or one of HTTP. */
 export function toProblem(
   cause: Fault | Rejection,
   requestId: string,
-  ownStatuses?: Readonly<Partial<Record<ProblemReason, number>>>,
+  { problemStatuses, fieldNames }: Ways = {},
 ): Problem {
-  const { reason, message, metadata } = cause;
+  const { reason, metadata } = cause;
+  const isTranslated = !('isOfGateway' in cause);
+  const message = isTranslated ? translateFields(cause.message, fieldNames) : cause.message;
   const { field, ...others } = metadata;
-  const status = statusOf(reason, ownStatuses);
+  const status = statusOf(reason, problemStatuses);
   const retryAfterMs = findRetryAfterMs(metadata, status);
   const isUuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(requestId);
   return {
@@ -122,7 +133,7 @@ export function toProblem(
     detail: message,
     instance: isUuid ? `urn:uuid:${requestId}` : `urn:request:${requestId}`,
     reason,
-    ...(field === undefined ? {} : { field: nameField(field) }),
+    ...(field === undefined ? {} : { field: isTranslated ? nameField(field, fieldNames) : field }),
     ...(Object.keys(others).length === 0 ? {} : { metadata: others }),
     requestId,
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
@@ -134,19 +145,6 @@ export function toProblem(
 const unknownOutcomes: ReadonlySet<ProblemReason> = new Set<ProblemReason>([
   ...(['OUTCOME_UNKNOWN', 'DEADLINE_EXCEEDED'] as const),
 ]);
-
-/** Fields of the services that have other names over HTTP. */
-const httpFields: ReadonlyMap<string, string> = new Map([
-  ['user_id', 'user'],
-  ['user_ids', 'user'],
-  ['page_size', 'limit'],
-  ['page_token', 'pageToken'],
-  ['idempotency_key', 'Idempotency-Key'],
-]);
-
-const nameField = (field: string): string =>
-  httpFields.get(field) ??
-  field.replace(/_([a-z])/g, (_part, letter: string) => letter.toUpperCase());
 
 /** A refusal that passes by itself says when to come back. */
 function findRetryAfterMs(

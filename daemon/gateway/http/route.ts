@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 
 import type { Caller, CallOptions, Method } from '../../platform/grpc/caller/caller.ts';
+import type { FieldNames } from './field-names.ts';
 import { fault, type Fault, type Found, type ProblemReason } from './problems.ts';
 
 export type ServiceName = 'auth' | 'wallet' | 'statement';
@@ -86,6 +87,8 @@ type RouteOf<Params, Query, Body> = {
   readonly problems: readonly ProblemReason[];
   /** Statuses of this route alone, where they differ from those of `statusOf`. */
   readonly problemStatuses?: Readonly<Partial<Record<ProblemReason, number>>>;
+  /** What it calls fields of the services, where that differs from `nameField`. */
+  readonly fieldNames?: FieldNames;
   readonly run: (input: RouteInput<Params, Query, Body>) => Promise<Answer>;
 };
 

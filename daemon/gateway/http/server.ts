@@ -9,6 +9,7 @@ import { createCors, type Cors } from './cors.ts';
 import { connectionOf, createHttpListener } from './listener.ts';
 import { fault, toProblem, type Fault, type ProblemReason } from './problems.ts';
 import { ingressOf, requestIdOf, type Ingress } from './request.ts';
+import type { Route } from './route.ts';
 import { findMalformation, hasBody, toOriginForm } from './well-formed.ts';
 
 declare module 'fastify' {
@@ -146,9 +147,9 @@ export function sendFault(
   request: FastifyRequest,
   reply: FastifyReply,
   cause: Fault,
-  ownStatuses?: Readonly<Partial<Record<ProblemReason, number>>>,
+  route?: Pick<Route, 'problemStatuses' | 'fieldNames'>,
 ): void {
-  const problem = toProblem(cause, request.id, ownStatuses);
+  const problem = toProblem(cause, request.id, route);
   if (problem.retryAfterMs !== undefined) {
     void reply.header('retry-after', String(Math.max(1, Math.ceil(problem.retryAfterMs / 1_000))));
   }

@@ -37,6 +37,7 @@ const tagDescriptions: Readonly<Record<string, string>> = {
   'API keys': 'Credentials for programs',
   transactions: 'Movements of money, and what undoes them',
   wallets: 'Balances of users, and who may use them',
+  holds: 'Money that is reserved until it is captured, released, or its time is over',
   statements: 'All transactions of a wallet in a period',
   exports: 'Statements as files, written in the background',
   events: 'Transactions as they are made',

@@ -197,7 +197,8 @@ function toExample(reason: ProblemReason, { path, problemStatuses }: Kind): Json
   if (status === 503) metadata['retryAfterMs'] = '1000';
   if (status === 429) metadata['retryAfterSeconds'] = '30';
   const detail = isHttpFault(reason) ? httpFaults[reason].title : titleOf(reason);
-  const problem = toProblem(fault(reason, detail, metadata), exampleRequestId, problemStatuses);
+  const ways = problemStatuses === undefined ? {} : { problemStatuses };
+  const problem = toProblem(fault(reason, detail, metadata), exampleRequestId, ways);
   const value = decorateSimpleProblem(path, problem);
   return { summary: titleOf(reason), value };
 }

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 
 import {
@@ -15,6 +14,7 @@ import {
   startGateway,
   type GatewayWorld,
 } from '../../../tests/support/http/gateway.ts';
+import { connectClient } from '../../../tests/support/postgres/client.ts';
 
 let world: GatewayWorld;
 let token: string;
@@ -61,8 +61,7 @@ const countLooks = (): number => world.calls.filter(isLook).length;
 
 /** While it runs, no file can be written. */
 async function whileHeld(work: () => Promise<void>, of = world): Promise<void> {
-  const client = new pg.Client({ connectionString: of.services.databases.statement.superUrl });
-  await client.connect();
+  const client = await connectClient(of.services.databases.statement.superUrl);
   try {
     await client.query('BEGIN');
     await client.query('LOCK TABLE export_chunks IN EXCLUSIVE MODE');

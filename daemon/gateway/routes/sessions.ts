@@ -188,6 +188,7 @@ export const sessionRoutes: readonly Route[] = [
     method: 'DELETE',
     path: '/v1/sessions/:id',
     tag,
+    fieldNames: { session_id: 'id' },
     summary: 'End a session',
     credential: 'required',
     params: z.strictObject({ id: uuid }),

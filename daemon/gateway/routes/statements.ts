@@ -16,13 +16,14 @@ import { formatNextLink } from '../http/pages.ts';
 import { fault } from '../http/problems.ts';
 import { defineRoute, type Answer, type Route, type ServiceCall } from '../http/route.ts';
 import { rangeFields, rangeOf } from '../http/times.ts';
-import { exportShape, queuedExample } from './exports.ts';
+import { exportShape, queuedExample } from './export-shapes.ts';
 import { nameStatementFile, writeStatement } from './statement-text.ts';
 
 const path = '/v1/statements';
 const maxPageSize = 500;
 
-const line = z
+/** docs/cli.md, "JSON": a line of a statement. */
+export const statementLine = z
   .object({
     seq: z.int(),
     date: time,
@@ -33,6 +34,10 @@ const line = z
     debit: money.optional(),
     credit: money.optional(),
     balance: money,
+    held: money.optional().meta({
+      description: 'Money that it reserved, or released (below 0)',
+    }),
+    heldBalance: money.optional().meta({ description: 'What is reserved since' }),
   })
   .meta({ id: 'StatementLine' });
 
@@ -48,7 +53,15 @@ const statementShape = z
     totalDebit: money,
     totalCredit: money,
     closing: money,
-    lines: z.array(line),
+    heldClosing: money.optional().meta({
+      description: 'What is reserved at the end; with `holds=true`',
+    }),
+    availableClosing: money.optional().meta({
+      description:
+        'The closing balance without what is reserved; with `holds=true`. Unlike `available` of a ' +
+        'wallet it does not count the overdraft limit, which is not in the ledger',
+    }),
+    lines: z.array(statementLine),
     behindBy: z.int().optional().meta({
       description: 'Transactions of the ledger that are not included yet',
     }),
@@ -97,6 +110,9 @@ const query = z.strictObject({
   ...rangeFields,
   operation: operationsField,
   order: z.enum(['asc', 'desc']).optional().meta({ description: '`desc`: newest first' }),
+  holds: z.enum(['true', 'false']).optional().meta({
+    description: '`true`: also the lines of holds and releases, and what is reserved',
+  }),
   locale: z.enum(exportLocales).optional().meta({ description: 'Of `text/csv`; default `en`' }),
   limit: page.limit.meta({ description: 'Lines of a page, at most 500; default 500' }),
   pageToken: page.pageToken,
@@ -188,6 +204,7 @@ const toRequest = (
     ...range,
     operations: [...new Set([operations ?? []].flat())].map((name) => operationNumbers[name]),
     descending: order === 'desc',
+    includeHolds: page.holds === 'true' ? true : undefined,
     pageSize: page.limit ?? maxPageSize,
     pageToken: page.pageToken ?? '',
   });

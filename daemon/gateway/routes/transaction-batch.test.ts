@@ -19,7 +19,12 @@ const anyItem: fc.Arbitrary<Item> = fc.record({
   parentId: fc.option(fc.uuid(), { nil: undefined }),
   description: fc.option(text(255), { nil: undefined }),
   merchant: fc.option(text(255), { nil: undefined }),
-  metadata: fc.dictionary(text(64), text(512), { maxKeys: 5 }),
+  toUserId: fc.option(fc.uuid(), { nil: undefined }),
+  via: fc.option(text(40), { nil: undefined }),
+  reference: fc.option(text(256), { nil: undefined }),
+  metadata: fc.dictionary(text(256), text(256), { maxKeys: 5 }),
+  force: fc.option(fc.boolean(), { nil: undefined }),
+  groupId: fc.option(fc.uuid(), { nil: undefined }),
   idempotencyKey: text(255),
 });
 

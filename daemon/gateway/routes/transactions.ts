@@ -1,9 +1,7 @@
 import { z } from 'zod';
 
-import { canonicalId, canonicalUuid } from '../../../core/ids.ts';
-import { isUndo, type Operation } from '../../../core/operations.ts';
-import { textLimits } from '../../../core/text.ts';
-import { operationNumbers } from '../../../lib/json/names.ts';
+import { canonicalId } from '../../../core/ids.ts';
+import { directionNames, operationNumbers } from '../../../lib/json/names.ts';
 import { toTransactionJson } from '../../../lib/json/transactions.ts';
 import {
   CreateTransactionRequest,
@@ -12,23 +10,22 @@ import {
   WalletServiceService as wallet,
 } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import {
-  amount,
-  amountOf,
   currency,
-  description,
   idempotencyKey,
   money,
   operation,
   page,
   pageOf,
   time,
+  timeOf,
   user,
   uuid,
 } from '../http/fields.ts';
 import { requireIdempotencyKey } from '../http/idempotency.ts';
 import { readPage, toPage } from '../http/pages.ts';
-import { fault, found, type Found } from '../http/problems.ts';
-import { answer, defineRoute, type Route } from '../http/route.ts';
+import { answer, defineRoute, type Answer, type Route, type ServiceCall } from '../http/route.ts';
+import { holdShape, toMadeJson } from './holds/hold-shape.ts';
+import { itemFields, toItem } from './transaction-item.ts';
 
 const tag = 'transactions';
 
@@ -40,87 +37,69 @@ export const transaction = z
     seq: z.int().optional().meta({ description: 'Gapless within the wallet, from 1' }),
     operation,
     amount: money,
+    direction: z.enum(directionNames).meta({
+      description: 'What it does to the balance; `none` of a hold or release',
+    }),
     currency,
     balanceAfter: money,
-    parentId: uuid.optional().meta({ description: 'The transaction that this one undoes' }),
+    parentId: uuid.optional().meta({ description: 'The transaction that it undoes, or its hold' }),
+    undone: money.optional().meta({ description: 'How much of it was undone; absent: nothing' }),
+    counterparty: uuid.optional().meta({
+      description: 'The user at the other side of a transfer, of a capture or of their reversal',
+    }),
+    via: z.string().optional().meta({ description: 'The account outside, if it is not `cash`' }),
     description: z.string().optional(),
     merchant: z.string().optional(),
+    reference: z.string().optional().meta({ description: 'The entry `reference` of metadata' }),
+    metadata: z.record(z.string(), z.string()).optional(),
+    held: money.optional().meta({ description: 'What it reserved, or released (below 0)' }),
+    heldAfter: money.optional().meta({ description: 'What is reserved since' }),
+    availableAfter: money.optional().meta({
+      description:
+        'The balance without what is reserved, beside `heldAfter`. Unlike `available` of a wallet ' +
+        'it does not count the overdraft limit, which is not in the ledger',
+    }),
+    groupId: uuid.optional().meta({
+      description: 'The group that it was sent in, which happened together or not at all',
+    }),
     occurredAt: time,
     replayed: z.boolean().meta({ description: 'It had been made before, by the same key' }),
     dryRun: z.literal(true).optional(),
+    hold: holdShape.optional().meta({
+      description: 'Only when it is made: the hold after a hold, capture or release',
+    }),
   })
   .meta({ id: 'Transaction' });
 
-/** The fields of a transaction that is to be made. */
-export const itemFields = {
-  operation,
-  user,
-  currency: currency.optional().meta({
-    description: 'Default: the server’s currency; for an undo, that of its parent',
-  }),
-  amount: amount.optional().meta({ description: 'Required but for a reversal or cancellation' }),
-  parentId: uuid.optional().meta({ description: 'Required for a reversal or cancellation' }),
-  description,
-  merchant: z.string().max(textLimits.merchant).optional().meta({ description: 'For a purchase' }),
-  metadata: z.record(z.string().max(64), z.string().max(512)).optional(),
-};
-
-/** What a client sends of one transaction. */
-export type ItemBody = {
-  readonly operation: Operation;
-  readonly user?: string | undefined;
-  readonly currency?: string | undefined;
-  readonly amount?: string | number | undefined;
-  readonly parentId?: string | undefined;
-  readonly description?: string | undefined;
-  readonly merchant?: string | undefined;
-  readonly metadata?: Readonly<Record<string, string>> | undefined;
-};
-
-/** An item of the wire. An undo takes its currency from its parent, unless it has an amount. */
-export function toItem(
-  body: ItemBody,
-  key: string,
-  defaultCurrency: string,
-): Found<NonNullable<Parameters<typeof CreateTransactionRequest.fromPartial>[0]['item']>> {
-  const ofCurrency = body.currency ?? (isUndo(body.operation) ? '' : defaultCurrency);
-  if (ofCurrency === '' && body.amount !== undefined) {
-    const message = 'currency is required for a reversal or cancellation that has an amount';
-    return { ok: false, fault: fault('INVALID_ARGUMENT', message, { field: 'currency' }) };
-  }
-  const minor = amountOf(body.amount, ofCurrency);
-  if (!minor.ok) return minor;
-  return found({
-    userId: body.user ?? '',
-    currency: ofCurrency,
-    operation: operationNumbers[body.operation],
-    amountMinor: minor.value,
-    parentId: body.parentId === undefined ? undefined : canonicalUuid(body.parentId),
-    description: body.description,
-    merchant: body.merchant,
-    metadata: { ...body.metadata },
-    idempotencyKey: key,
-  });
-}
-
 const refusals = [
   'AMOUNT_INVALID',
-  'AMOUNT_MISMATCH',
   'BALANCE_LIMIT_EXCEEDED',
+  'CAPTURE_EXCEEDS_HOLD',
   'CURRENCY_UNKNOWN',
+  'DEBIT_TOTAL_EXCEEDED',
+  'HOLD_CLOSED',
+  'HOLD_EXPIRED',
+  'HOLD_LIMIT_EXCEEDED',
+  'HOLD_NOT_FOUND',
   'IDEMPOTENCY_KEY_REQUIRED',
   'IDEMPOTENCY_KEY_REUSED',
   'INSUFFICIENT_FUNDS',
+  'LIMIT_EXCEEDED',
   'OPERATION_NOT_ALLOWED',
   'OUTBOX_FULL',
   'PARENT_ALREADY_UNDONE',
   'PARENT_NOT_FOUND',
   'PARENT_NOT_UNDOABLE',
+  'RECIPIENT_NOT_FOUND',
+  'RECIPIENT_UNAVAILABLE',
   'STAFF_OWN_WALLET',
+  'TRANSFER_TO_SELF',
+  'UNDO_EXCEEDS_PARENT',
   'USER_NOT_FOUND',
   'USER_REQUIRED',
   'WALLET_BUSY',
   'WALLET_CLOCK_AHEAD',
+  'WALLET_CLOSED',
   'WALLET_CORRUPT',
   'WALLET_FROZEN',
 ] as const;
@@ -131,6 +110,7 @@ const example = {
   seq: 1,
   operation: 'deposit',
   amount: '100.00',
+  direction: 'in',
   currency: 'BRL',
   balanceAfter: '100.00',
   occurredAt: '2026-11-22T21:42:10.123Z',
@@ -163,18 +143,29 @@ const createRoute = (defaultCurrency: string): Route =>
       const read = toItem(body, key.value, defaultCurrency);
       if (!read.ok) return read;
       const isDryRun = body.dryRun === true;
-      const request = CreateTransactionRequest.fromPartial({ item: read.value, dryRun: isDryRun });
-      const made = await call('wallet', wallet.createTransaction, request);
-      if (!made.ok) return made;
-      const { transaction: entry, replayed } = made.value;
-      if (!entry) throw new Error('the answer has no transaction');
-      const json = toTransactionJson({ transaction: entry, replayed, isDryRun });
-      const sent: Record<string, string> = { 'idempotency-key': JSON.stringify(key.value) };
-      if (replayed) sent['idempotency-replayed'] = 'true';
-      if (!isDryRun) sent['location'] = `/v1/transactions/${entry.id}`;
-      return { ok: true, status: replayed || isDryRun ? 200 : 201, body: json, headers: sent };
+      return createTransaction(call, read.value, isDryRun);
     },
   });
+
+/** Makes a transaction; what was made is at `place`, by its id. */
+export async function createTransaction(
+  call: ServiceCall,
+  item: Extract<ReturnType<typeof toItem>, { ok: true }>['value'],
+  isDryRun: boolean,
+  place = '/v1/transactions',
+): Promise<Answer> {
+  const request = CreateTransactionRequest.fromPartial({ item, dryRun: isDryRun });
+  const made = await call('wallet', wallet.createTransaction, request);
+  if (!made.ok) return made;
+  const { transaction: entry, replayed } = made.value;
+  const headers: Record<string, string> = {
+    'idempotency-key': JSON.stringify(item.idempotencyKey),
+  };
+  if (replayed) headers['idempotency-replayed'] = 'true';
+  if (!isDryRun) headers['location'] = `${place}/${entry?.id}`;
+  const status = replayed || isDryRun ? 200 : 201;
+  return { ok: true, status, body: toMadeJson(made.value, isDryRun), headers };
+}
 
 const readRoutes: readonly Route[] = [
   defineRoute({
@@ -187,6 +178,11 @@ const readRoutes: readonly Route[] = [
       user,
       currency: currency.optional(),
       operation: operation.optional(),
+      from: time.optional(),
+      to: time.optional(),
+      undone: z.enum(['true', 'false']).optional().meta({
+        description: 'Those of which something was undone, or nothing was',
+      }),
       ...page,
     }),
     answers: {
@@ -199,10 +195,17 @@ const readRoutes: readonly Route[] = [
     },
     problems: ['CURRENCY_UNKNOWN', 'PAGE_TOKEN_INVALID', 'USER_REQUIRED'],
     run: async ({ query, call }) => {
+      const from = timeOf(query.from, 'from');
+      if (!from.ok) return from;
+      const to = timeOf(query.to, 'to');
+      if (!to.ok) return to;
       const request = ListTransactionsRequest.fromPartial({
         userId: query.user ?? '',
         currency: query.currency ?? '',
         ...(query.operation ? { operation: operationNumbers[query.operation] } : {}),
+        ...(from.value && { from: from.value }),
+        ...(to.value && { to: to.value }),
+        ...(query.undone && { undone: query.undone === 'true' }),
         ...readPage(query),
       });
       const listed = await call('wallet', wallet.listTransactions, request);
@@ -218,6 +221,7 @@ const readRoutes: readonly Route[] = [
     method: 'GET',
     path: '/v1/transactions/:id',
     tag,
+    fieldNames: { transaction_id: 'id' },
     summary: 'Get a transaction',
     credential: 'required',
     params: z.strictObject({ id: uuid }),
@@ -232,6 +236,7 @@ const readRoutes: readonly Route[] = [
     method: 'GET',
     path: '/v1/transactions/by-key/:key',
     tag,
+    fieldNames: { idempotency_key: 'key' },
     summary: 'Get the transaction of an idempotency key',
     description: 'For a client that does not know whether a transaction was made.',
     credential: 'required',

@@ -87,6 +87,7 @@ export const userRoutes: readonly Route[] = [
     method: 'GET',
     path: '/v1/users/:id',
     tag,
+    fieldNames: { user_id: 'id' },
     summary: 'Get a user (others than oneself: staff)',
     credential: 'required',
     params,
@@ -102,6 +103,7 @@ export const userRoutes: readonly Route[] = [
     method: 'PATCH',
     path: '/v1/users/:id',
     tag,
+    fieldNames: { user_id: 'id' },
     summary: 'Change the role of a user, or disable or enable one (admins)',
     description:
       'Disabling ends the sessions of the user, and the API keys stop working. With another role ' +

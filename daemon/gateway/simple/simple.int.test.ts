@@ -85,14 +85,16 @@ describe('transactions and balances', () => {
     expect(without.body).toMatchObject({ status: 201, transaction: { seq: 2 } });
   });
 
-  it('a reversal may give the amount of its parent, and no other', async () => {
+  it('a reversal may give a part of its parent, until nothing is left', async () => {
     const { token } = await signUp();
     const { body } = await move(token, { operation: 0, amount: 7 });
     const { id: transactionId } = body['transaction'] as { id: string };
-    const wrong = await move(token, { operation: 3, transactionId, amount: 6 });
-    expect(wrong.body).toMatchObject({ status: 400, reason: 'AMOUNT_MISMATCH' });
-    const done = await move(token, { operation: 3, transactionId, amount: 7 });
-    expect(done.body).toMatchObject({ status: 201, transaction: { amount: '7.00' } });
+    const wrong = await move(token, { operation: 3, transactionId, amount: 8 });
+    expect(wrong.body).toMatchObject({ status: 400, reason: 'UNDO_EXCEEDS_PARENT' });
+    const done = await move(token, { operation: 3, transactionId, amount: 6 });
+    expect(done.body).toMatchObject({ status: 201, transaction: { amount: '6.00' } });
+    const rest = await move(token, { operation: 3, transactionId });
+    expect(rest.body).toMatchObject({ status: 201, transaction: { amount: '1.00' } });
     const twice = await move(token, { operation: 3, transactionId });
     expect(twice.body).toMatchObject({ status: 400, reason: 'PARENT_ALREADY_UNDONE' });
   });

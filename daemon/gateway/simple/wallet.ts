@@ -32,17 +32,13 @@ import {
 import { readIdempotencyKey } from '../http/idempotency.ts';
 import { readPage, toPage } from '../http/pages.ts';
 import { answer, defineRoute, type Route, type RouteInput } from '../http/route.ts';
-import {
-  toItem,
-  transaction,
-  transactionExample,
-  transactionRefusals,
-} from '../routes/transactions.ts';
+import { itemFields, toItem } from '../routes/transaction-item.ts';
+import { transaction, transactionExample, transactionRefusals } from '../routes/transactions.ts';
 import { simpleStatuses } from './problems.ts';
 
 const tag = 'simple API';
 
-const numbers = operations.map((name) => operationTable[name].messageNumber);
+const numbers = operations.flatMap((name) => operationTable[name].messageNumber ?? []);
 
 const operationOrNumber = z
   .union(
@@ -103,6 +99,7 @@ const transactionBody = z.strictObject({
   currency: currency.optional(),
   description,
   merchant: z.string().max(255).optional().meta({ description: 'For a purchase' }),
+  toUserId: itemFields.toUserId,
 });
 
 const transactionAnswers = {

@@ -2,7 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 
 import { canonicalUuid } from '../../../core/ids.ts';
 import { refuse, succeed, type Rejection, type Result } from '../../../core/reasons.ts';
-import type { Role } from '../../../core/roles.ts';
+import { withArticle, type Role } from '../../../core/roles.ts';
 import type { ApiKeyScope } from '../../../core/scopes.ts';
 import { isApiKey, type KeyVerifier, type VerifiedKey } from './api-keys.ts';
 import type { Revocations } from './revocations.ts';
@@ -165,7 +165,7 @@ export function checkPolicy(principal: Principal, policy: Policy): Result<Princi
   }
   const role = principal.kind === 'service' ? 'service' : principal.role;
   const isAllowed = role === 'service' ? policy.service === true : policy.roles.includes(role);
-  if (!isAllowed) return deny(`a ${role} may not do this`, { role });
+  if (!isAllowed) return deny(`${withArticle(role)} may not do this`, { role });
   if (principal.kind === 'service' || !principal.apiKey) return succeed(principal);
   const { scope } = policy;
   if (scope === undefined) return deny('an API key may not do this: sign in as a person');

@@ -185,4 +185,6 @@ function findTarget({ metadata }: Rejection): string {
   return (name === undefined ? undefined : metadata[name]) ?? '';
 }
 
-const targetNames = ['userId', 'exportId', 'transactionId', 'parentId', 'sessionId', 'apiKeyId'];
+const targetNames = [
+  ...['userId', 'exportId', 'transactionId', 'parentId', 'holdId', 'sessionId', 'apiKeyId'],
+];

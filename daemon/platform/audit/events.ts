@@ -53,6 +53,9 @@ export function packLines(
   const names = Object.keys(lines[0]?.details ?? {});
   const rows = lines.map(({ target, requestId, details }) => {
     const row = [target, requestId];
+    if (Object.keys(details).length !== names.length) {
+      throw new Error(`a packed line of the audit log has other details than ${names.join()}`);
+    }
     for (const name of names) {
       const text = details[name];
       if (text === undefined) throw new Error(`a packed line of the audit log has no ${name}`);

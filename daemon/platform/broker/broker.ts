@@ -7,8 +7,20 @@ export const commandsExchange = 'wallet.commands';
 
 /** Direct exchange that brings our own consumers the bundled keys of `eventsExchange`. */
 export const bundlesExchange = 'wallet.bundles';
-/** Routing keys whose messages reach our own consumers in bundles, where a broker is between. */
-export const bundledKeys: ReadonlySet<string> = new Set(['transaction.created']);
+/** The key of bundles. One binding brings our own consumers the messages of all bundled keys. */
+export const bundleKey = 'transaction.created';
+/**
+ * Routing keys whose messages reach our own consumers in bundles, where a broker is between. These
+ * messages are in order of seq within a wallet.
+ */
+export const bundledKeys: ReadonlySet<string> = new Set([
+  bundleKey,
+  ...['hold.placed', 'hold.released'],
+]);
+
+/** The key under which our own consumers bind what listeners get under `routingKey`. */
+export const ownKeyOf = (routingKey: string): string =>
+  bundledKeys.has(routingKey) ? bundleKey : routingKey;
 
 /** A message on its way out: NestJS's envelope, and where it is addressed. */
 export type OutboundMessage = {

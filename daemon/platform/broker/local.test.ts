@@ -48,6 +48,15 @@ it('the local broker routes messages by topic patterns, each once to a consumer'
   expect(none.received).toEqual([]);
 });
 
+it('a consumer of our own gets holds with the movements of money, in order', async () => {
+  const { consumer, received } = createConsumer('transaction.created');
+  const broker = createLocalBroker();
+  await broker.start([consumer]);
+  const keys = ['transaction.created', 'hold.placed', 'transaction.created', 'hold.released'];
+  await broker.publish(keys.map(messageOf), 'own');
+  expect(received).toEqual(keys);
+});
+
 it('the local broker ignores bindings to other exchanges', async () => {
   const { consumer, received } = createConsumer();
   const broker = createLocalBroker();

@@ -1,5 +1,6 @@
 import {
   eventsExchange,
+  ownKeyOf,
   textOf,
   type Broker,
   type Consumer,
@@ -54,7 +55,7 @@ async function deliver(consumer: Consumer, messages: readonly OutboundMessage[])
   const wanted = messages.filter(({ routingKey }) => {
     const known = isRouted.get(routingKey);
     if (known !== undefined) return known;
-    const isMatch = patterns.some((pattern) => matchesTopic(pattern, routingKey));
+    const isMatch = patterns.some((pattern) => matchesTopic(pattern, ownKeyOf(routingKey)));
     isRouted.set(routingKey, isMatch);
     return isMatch;
   });

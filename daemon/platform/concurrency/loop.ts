@@ -16,7 +16,8 @@ export type Loop = {
 export function createLoop(options: {
   readonly name: string;
   readonly work: () => Promise<boolean>;
-  readonly pollMs: number;
+  /** A function is asked each time. */
+  readonly pollMs: number | (() => number);
   readonly log: Log;
   readonly onFailure?: (err: unknown) => void;
 }): Loop {
@@ -34,7 +35,8 @@ export function createLoop(options: {
         onFailure?.(err);
         return false;
       });
-      if (!hasWorked && !isStopped()) await wakeUp.wait(pollMs);
+      if (!hasWorked && !isStopped())
+        await wakeUp.wait(typeof pollMs === 'number' ? pollMs : pollMs());
     }
   };
   return {

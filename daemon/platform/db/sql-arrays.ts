@@ -20,7 +20,10 @@ export function rowsOfArrays(columns: Readonly<Record<string, string>>): string 
 }
 
 /** Object ids of the elements' types: pg_type.dat. */
-const oids = { bytea: 17, int8: 20, int2: 21, text: 25, json: 114, timestamptz: 1184, uuid: 2950 };
+const oids = {
+  ...{ bytea: 17, int8: 20, int2: 21, int4: 23, text: 25, json: 114, timestamptz: 1184 },
+  uuid: 2950,
+};
 const headBytes = 20;
 const emptyHeadBytes = 12;
 const lengthBytes = 4;
@@ -36,6 +39,10 @@ export const toUuidArray = fixedColumn<string>(oids.uuid, 16, ({ bytes }, uuid, 
 
 export const toInt8Array = fixedColumn<bigint>(oids.int8, 8, ({ view }, value, at) =>
   view.setBigInt64(at, value),
+);
+
+export const toInt4Array = fixedColumn<number>(oids.int4, 4, ({ view }, value, at) =>
+  view.setInt32(at, value),
 );
 
 export const toInt2Array = fixedColumn<number>(oids.int2, 2, ({ view }, value, at) =>

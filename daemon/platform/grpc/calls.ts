@@ -15,7 +15,7 @@ import type { Log } from '../log.ts';
 import type { Admission, CallContext, MethodPolicy } from './admission/admission.ts';
 import type { Unread } from './admission/answers.ts';
 import { maskUnexpected, toServiceError } from './errors.ts';
-import { incomingOf, type Incoming } from './admission/incoming.ts';
+import { incomingOf, isOver, type Incoming } from './admission/incoming.ts';
 import type { StreamRegistry } from './admission/stream-registry.ts';
 
 export type { CallContext } from './admission/admission.ts';
@@ -120,6 +120,7 @@ export const createWireUnary = (options: WrapOptions): Unary => {
 /** The same for a call that the gRPC library reads and answers. */
 export function wrapUnary(unary: Unary, log: Log) {
   return (call: ServerUnaryCall<Read, Buffer>, callback: sendUnaryData<Buffer>): void => {
+    if (isOver(call)) return;
     const incoming = incomingOf(call);
     const { requestId } = incoming;
     unary(incoming, () => call.request)

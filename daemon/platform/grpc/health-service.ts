@@ -9,7 +9,7 @@ import type { HealthImplementation } from 'grpc-health-check';
 
 import { networkOf } from '../../../core/networks.ts';
 import { findSource, type AddressSet } from './ingress/source.ts';
-import { incomingOf } from './admission/incoming.ts';
+import { incomingOf, isOver } from './admission/incoming.ts';
 import { createFairPool } from '../concurrency/fair-pool.ts';
 
 type WatchLimits = {
@@ -93,26 +93,6 @@ export function addHealthService(
       for (const call of open) end(call, stopping);
     },
   };
-}
-
-type InnerCall = {
-  readonly call?: InnerCall;
-  readonly nextCall?: InnerCall;
-  readonly stream?: { readonly destroyed: boolean; readonly closed: boolean };
-  /** Also where the deadline passed and the status is on its way. */
-  readonly cancelled?: boolean;
-};
-
-/**
- * True for a call that has ended: the library may begin the handler after it said that the call was
- * cancelled, and says so once only.
- */
-function isOver(call: object): boolean {
-  const inner = call as InnerCall;
-  const next = inner.call ?? inner.nextCall;
-  if (next) return isOver(next);
-  const { stream, cancelled } = inner;
-  return cancelled === true || stream?.destroyed === true || stream?.closed === true;
 }
 
 /** The library declares no type for it. */

@@ -30,7 +30,7 @@ export async function createAskedExport(
     {
       ...{ userId, currency: '', fromMs, toMs: undefined, timezone: 'UTC', locale: '' },
       ...{ format: 'csv', shallMail: true, hasByteOrderMark: false, idempotencyKey },
-      ...{ isDryRun: false, canReuse: false },
+      ...{ isDryRun: false, canReuse: false, hasHolds: false },
     },
     {
       principal: { ...principal, sessionId: undefined, apiKey: undefined },

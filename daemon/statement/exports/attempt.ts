@@ -89,7 +89,8 @@ async function makeFile(
     if (behindBy === undefined) return later('the wallet service is unavailable');
     return later(`incomplete: the statement is ${behindBy} transactions behind`);
   }
-  const rows = extent.closingSeq - extent.openingSeq;
+  const lines = extent.closingSeq - extent.openingSeq;
+  const rows = made.hasHolds ? lines : lines - extent.holdCount;
   if (!(await db.tx((tx) => work.pinExport(tx, made, end, rows)))) {
     return { kind: 'abandoned' };
   }

@@ -37,7 +37,7 @@ function check(openingMinor: bigint, lines: readonly (readonly [bigint, bigint])
   balance.end();
 }
 
-const nothing = { nextSeq: undefined, brokenSeq: undefined };
+const nothing = { nextSeq: undefined, brokenSeq: undefined, heldClosingMinor: 0n, holdCount: 0n };
 const exact = 10n ** 15n;
 
 describe('check of balances', () => {

@@ -54,6 +54,7 @@ async function order(change: { toMs?: number; shallMail?: boolean } = {}): Promi
   const asked = {
     ...{ userId: '', currency: '', fromMs: startMs, toMs: startMs + 60 * dayMs, timezone: 'UTC' },
     ...{ locale: '', format: 'csv' as const, shallMail: false, hasByteOrderMark: false },
+    hasHolds: false,
     ...{ idempotencyKey: '', isDryRun: false, canReuse: false, ...change },
   };
   return valueOf(await createExport(options, asked, contextOf(ana))).made;

@@ -55,6 +55,8 @@ export type AskedExport = {
   readonly format: ExportFormat | undefined;
   readonly shallMail: boolean;
   readonly hasByteOrderMark: boolean;
+  /** Lines of holds and releases are included. */
+  readonly hasHolds: boolean;
   readonly idempotencyKey: string;
   readonly isDryRun: boolean;
   /** An equal export of the caller's that still answers the question is given instead. */
@@ -90,11 +92,12 @@ async function toOrder(
   const wallet = resolveWallet(options, asked, principal);
   if (!wallet.ok) return wallet;
   const { id: walletId, userId, currency } = wallet.value;
-  const { format, toMs, idempotencyKey, hasByteOrderMark, shallMail } = asked;
+  const { format, toMs, idempotencyKey, hasByteOrderMark, hasHolds, shallMail } = asked;
   const locale = asked.locale === '' ? 'en' : asked.locale;
   if (!format) return refuse('INVALID_ARGUMENT', 'format is unknown', { field: 'format' });
   if (!isExportLocale(locale)) return unknownLocale;
   if (hasByteOrderMark && format !== 'csv') return markWithoutCsv;
+  if (hasHolds && format === 'hledger') return holdsInJournal;
   const keyProblem = findTextProblem(idempotencyKey, textLimits.idempotencyKey);
   if (keyProblem !== undefined) {
     const message = `idempotency_key ${keyProblem}`;
@@ -125,6 +128,7 @@ async function toOrder(
     locale,
     format,
     hasByteOrderMark,
+    hasHolds,
     throughSeq: known?.seq,
     mailState: shallMail ? 'waiting' : 'none',
   });
@@ -236,10 +240,10 @@ const imagine = (order: ExportOrder, nowMs: number): Export => ({
 /** What was asked for, before the server's own defaults for the range. */
 function digestOf(asked: AskedExport): Buffer {
   const { userId, currency, fromMs, toMs, timezone, locale, format } = asked;
-  const { shallMail, hasByteOrderMark } = asked;
+  const { shallMail, hasByteOrderMark, hasHolds } = asked;
   const content = [userId, currency, fromMs, toMs, timezone, locale, format];
   return createHash('sha256')
-    .update(JSON.stringify([...content, shallMail, hasByteOrderMark]))
+    .update(JSON.stringify([...content, shallMail, hasByteOrderMark, hasHolds]))
     .digest();
 }
 
@@ -252,3 +256,9 @@ const unknownLocale = refuse(
 const markWithoutCsv = refuse('INVALID_ARGUMENT', 'a byte order mark is for CSV only', {
   field: 'byte_order_mark',
 });
+
+const holdsInJournal = refuse(
+  'INVALID_ARGUMENT',
+  'a journal has no lines of holds: leave out include_holds, or choose another format',
+  { field: 'include_holds' },
+);

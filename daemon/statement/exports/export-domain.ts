@@ -24,6 +24,8 @@ export type ExportOrder = {
   readonly locale: ExportLocale;
   readonly format: ExportFormat;
   readonly hasByteOrderMark: boolean;
+  /** Lines of holds and releases are included. */
+  readonly hasHolds: boolean;
   /** The wallet's last transaction when its head was asked for; undefined until it was. */
   readonly throughSeq: bigint | undefined;
   readonly mailState: MailState;

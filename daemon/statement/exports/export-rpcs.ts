@@ -67,6 +67,7 @@ async function create(
     format: readFormat(request.format),
     shallMail: request.email,
     hasByteOrderMark: request.byteOrderMark,
+    hasHolds: request.includeHolds === true,
     idempotencyKey: request.idempotencyKey,
     isDryRun: request.dryRun,
     canReuse: false,

@@ -20,6 +20,7 @@ export type ExportRow = {
   locale: string;
   format: string;
   has_byte_order_mark: boolean;
+  has_holds: boolean;
   status: ExportStatus;
   through_seq: bigint | null;
   row_count: bigint;
@@ -63,8 +64,8 @@ const insertSql = sql(
   'export_insert',
   `INSERT INTO exports (id, requested_by, requester_role, idempotency_key, request_digest, user_id,
      wallet_id, currency, range_from, range_to, is_end_given, timezone, locale, format,
-     has_byte_order_mark, through_seq, mail_state)
-   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+     has_byte_order_mark, through_seq, mail_state, has_holds)
+   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
    RETURNING *`,
 );
 
@@ -89,6 +90,7 @@ export async function insertExport(tx: Tx, order: ExportOrder): Promise<Export> 
     order.hasByteOrderMark,
     order.throughSeq,
     order.mailState,
+    order.hasHolds,
   ]);
   if (!row) throw new Error('the export was not inserted');
   return toExport(row);
@@ -180,6 +182,7 @@ export function toExport(row: ExportRow): Export {
     locale: row.locale as ExportLocale,
     format: row.format as ExportFormat,
     hasByteOrderMark: row.has_byte_order_mark,
+    hasHolds: row.has_holds,
     status: row.status,
     throughSeq: row.through_seq ?? undefined,
     rowCount: row.row_count,

@@ -61,5 +61,6 @@ export function toWireExport(made: Export): WireExport {
     mailFailure: made.mailFailure ?? '',
     finishedAt: dateOf(made.finishedAtMs),
     byteOrderMark: made.hasByteOrderMark,
+    includeHolds: made.hasHolds || undefined,
   };
 }

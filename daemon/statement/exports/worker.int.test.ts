@@ -15,7 +15,8 @@ import {
   valueOf,
   type StatementWorld,
 } from '../test-support.ts';
-import { insertLines, readExtent } from '../store.ts';
+import { insertLines } from '../store.ts';
+import { readExtent } from '../store-extent.ts';
 import { createExport } from './create.ts';
 import { maxAttempts, type Export } from './export-domain.ts';
 import { readFile } from './read-file.ts';
@@ -71,6 +72,7 @@ async function order(principal = ana, userId = ''): Promise<Export> {
   const asked = {
     ...{ userId, currency: '', fromMs: startMs, toMs: startMs + 365 * dayMs, timezone: 'UTC' },
     ...{ locale: '', format: 'csv' as const, shallMail: false, hasByteOrderMark: false },
+    hasHolds: false,
     ...{ idempotencyKey: '', isDryRun: false, canReuse: false },
   };
   return valueOf(await createExport(options, asked, contextOf(principal))).made;

@@ -81,16 +81,17 @@ async function readOpeningHash(
   return line.hash;
 }
 
-function headOf({ walletId, currency, range }: Export, extent: Extent): StatementHead {
+function headOf({ walletId, currency, range, hasHolds }: Export, extent: Extent): StatementHead {
   const { openingMinor, totalDebitMinor, totalCreditMinor, closingMinor } = extent;
+  const heldClosingMinor = hasHolds ? extent.heldClosingMinor : undefined;
   const totals = { openingMinor, totalDebitMinor, totalCreditMinor, closingMinor };
-  return { walletId, currency, ...range, ...totals };
+  return { walletId, currency, ...range, ...totals, heldClosingMinor };
 }
 
 /** Reads lines in order of seq, and has them verified and written into chunks as they come. */
 function createPageReader(
   db: Db,
-  { walletId, userId }: Export,
+  { walletId, userId, hasHolds }: Export,
   extent: Extent,
   into: {
     readonly writer: ReturnType<typeof createStatementWriter>;
@@ -103,9 +104,14 @@ function createPageReader(
   const balance = startBalanceCheck(walletId, extent);
   let afterSeq = extent.openingSeq;
   let lines = firstLines;
+  let hidden = 0n;
 
   const writeRow = (): void => {
     balance.add(row);
+    if (row.amount === 0 && !hasHolds) {
+      hidden += 1n;
+      return;
+    }
     const { rows } = writer;
     const room = rows ? rows.roomOf(row) : Infinity;
     if (rows && chunks.makeRoom(room)) {
@@ -117,7 +123,7 @@ function createPageReader(
     }
     chunks.text(writer.line(toFileLine(row, balance.seq())));
   };
-  const rows = (): bigint => balance.seq() - extent.openingSeq;
+  const rows = (): bigint => balance.seq() - extent.openingSeq - hidden;
 
   return {
     hasMore: (): boolean => afterSeq < extent.closingSeq,

@@ -7,7 +7,7 @@ import {
   type Range,
 } from '../domain.ts';
 import type { RunningTotals, Totals } from './running-totals.ts';
-import * as store from '../store.ts';
+import { readExtent } from '../store-extent.ts';
 import type { Finding } from '../witness/lines.ts';
 import type { Reporter } from '../witness/record.ts';
 import {
@@ -63,7 +63,7 @@ export async function generate(
         ? undefined
         : (known = runningTotals?.find(wallet.id, openingSeq, closingSeq));
     const { extent, evidence } = await db.snapshot(async (tx) => {
-      const read = await store.readExtent(tx, wallet.id, range, throughSeq, {
+      const read = await readExtent(tx, wallet.id, range, throughSeq, {
         ...{ findSums, hasLinks },
       });
       return { extent: read, evidence: await readEvidence(tx, wallet.id, read) };

@@ -1,6 +1,6 @@
 import type { Operation } from '../../../core/operations.ts';
 import type { Db } from '../../platform/db/db.ts';
-import type { Line } from '../domain.ts';
+import { isHoldLine, type Line } from '../domain.ts';
 import type { Generated, Wallet } from './generate.ts';
 import { readLines } from '../store.ts';
 import type { Finding } from '../witness/lines.ts';
@@ -13,6 +13,8 @@ export type PageQuery = {
   /** None means all. */
   readonly operations: readonly Operation[];
   readonly isDescending: boolean;
+  /** Whether lines of holds and releases are shown. */
+  readonly hasHolds: boolean;
 };
 
 type Page = {
@@ -23,24 +25,25 @@ type Page = {
   readonly found: Finding | undefined;
 };
 
-/** So many lines are read for one page, in parts, where only some operations are wanted. */
+/** So many lines are read for one page, in parts, where only some lines are wanted. */
 const maxLinesRead = 5_000;
 const linesPerRead = 1_000;
 
 /**
- * Reads a page. Lines of other operations are read and checked as well: one whose operation or
- * owner was edited must not just be left out. So a page of some operations may be short, though
- * more follow.
+ * Reads a page. Lines of other operations, and those of holds, are read and checked as well: one
+ * whose operation, amount or owner was edited must not just be left out. So a page of some of the
+ * lines may be short, though more follow.
  */
 export async function readPage(
   db: Db,
   wallet: Wallet,
   { extent, completeness }: Generated,
-  { size, fromSeq, operations, isDescending }: PageQuery,
+  { size, fromSeq, operations, isDescending, hasHolds }: PageQuery,
 ): Promise<Page> {
-  const isWanted = ({ operation }: Line): boolean =>
-    operations.length === 0 || operations.includes(operation);
-  const limit = operations.length === 0 ? size + 1 : linesPerRead;
+  const isWanted = (line: Line): boolean =>
+    (hasHolds || !isHoldLine(line)) &&
+    (operations.length === 0 || operations.includes(line.operation));
+  let limit = operations.length === 0 ? size + 1 : linesPerRead;
   let afterSeq = isDescending ? extent.openingSeq : (fromSeq ?? extent.openingSeq);
   let beforeSeq = isDescending && fromSeq !== undefined ? fromSeq : extent.closingSeq + 1n;
   const lines: Line[] = [];
@@ -60,6 +63,7 @@ export async function readPage(
     }
     if (!last || read.length < limit) return { lines, nextSeq: undefined, found };
     if (count >= maxLinesRead) return { lines, nextSeq: last.seq, found };
+    limit = Math.max(limit, linesPerRead);
     if (isDescending) beforeSeq = last.seq;
     else afterSeq = last.seq;
   }

@@ -11,6 +11,7 @@ const extent = (openingSeq: bigint, closingSeq: bigint): Extent => ({
   lineCount: closingSeq - openingSeq,
   totalDebitMinor: 10n,
   totalCreditMinor: 40n,
+  ...{ heldClosingMinor: 0n, holdCount: 0n },
   nextSeq: undefined,
   brokenSeq: undefined,
 });

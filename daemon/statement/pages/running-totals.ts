@@ -8,6 +8,7 @@ export type Totals = {
   readonly lineCount: bigint;
   readonly totalDebitMinor: bigint;
   readonly totalCreditMinor: bigint;
+  readonly holdCount: bigint;
 };
 
 /**
@@ -42,8 +43,9 @@ export function createRunningTotals(nowMs: () => number): RunningTotals {
     keep: (walletId, extent) => {
       if (extent.lineCount < minLines) return;
       const { openingSeq, closingSeq: throughSeq, lineCount } = extent;
-      const { totalDebitMinor, totalCreditMinor } = extent;
-      const sums = { openingSeq, throughSeq, lineCount, totalDebitMinor, totalCreditMinor };
+      const { totalDebitMinor, totalCreditMinor, holdCount } = extent;
+      const totals = { lineCount, totalDebitMinor, totalCreditMinor, holdCount };
+      const sums = { openingSeq, throughSeq, ...totals };
       const known = byWallet.get(walletId);
       // Not younger for being used: what it began with counts.
       const isGoneOn =

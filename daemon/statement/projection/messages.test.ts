@@ -15,10 +15,11 @@ const plainText = z.string().refine((text) => !text.includes('\0') && text.isWel
 const metadata = z.record(plainText, plainText);
 
 /**
- * What docs/events.md says of `transaction_created`, as a schema: the check by hand must equal it.
+ * What docs/events.md says of `transaction_created` and `hold_changed`, as a schema: the check by hand
+ * must equal it.
  */
 const createdSchema = z.object({
-  pattern: z.literal('transaction_created'),
+  pattern: z.enum(['transaction_created', 'hold_changed']),
   data: z.object({
     userId: uuid,
     walletId: uuid,
@@ -28,7 +29,7 @@ const createdSchema = z.object({
       seq: z.int().positive(),
       operation: z.enum(operations),
       amount: z.string(),
-      direction: z.enum(['credit', 'debit']),
+      direction: z.enum(['credit', 'debit', 'none']),
       balanceAfter: z.string(),
       contraAccount: plainText,
       parentId: uuid.optional(),
@@ -81,6 +82,8 @@ const texts = [
   'BRL',
   'XXQ',
   'credit',
+  'none',
+  'hold_changed',
   'deposit',
   ids.userId.toUpperCase(),
   `${ids.userId}\n`,
@@ -128,8 +131,8 @@ describe('the check of transaction_created', () => {
           const field = parsed.error.issues[0]?.path.join('.');
           expect(line).toEqual({ kind: 'dead', reason: 'INVALID_ARGUMENT', field });
         } else if ('kind' in line) {
-          // Amounts are read after the shape.
-          expect(line.field).toMatch(/^data\.transaction\.(amount|balanceAfter)$/);
+          // Amounts are read after the shape, and the direction is held against the pattern.
+          expect(line.field).toMatch(/^data\.transaction\.(amount|balanceAfter|direction)$/);
         } else {
           right += 1;
           expect(line.transactionId).toBe(parsed.data.data.transaction.id);
@@ -149,5 +152,48 @@ describe('the check of transaction_created', () => {
         isOptional ? 'none' : `data.transaction.${name}`,
       );
     }
+  });
+});
+
+describe('the check of hold_changed', () => {
+  const hold = { ...transaction, operation: 'hold', direction: 'none', held: '159.99' };
+  const read = (change: object, pattern = 'hold_changed') =>
+    readLine(inbound({ pattern, data: { ...created.data, transaction: { ...hold, ...change } } }));
+  const fieldOf = (change: object, pattern?: string) => {
+    const line = read(change, pattern);
+    return 'kind' in line ? line.field : 'none';
+  };
+
+  it('a hold and a release reserve and release their amount, and move no money', () => {
+    expect(read({ heldAfter: '200.00' })).toMatchObject({
+      amountMinor: 0n,
+      more: { heldMinor: 15_999n, heldAfterMinor: 20_000n },
+    });
+    expect(read({ operation: 'release', held: '-159.99' })).toMatchObject({
+      amountMinor: 0n,
+      more: { heldMinor: -15_999n, heldAfterMinor: 0n },
+    });
+  });
+
+  it.each([
+    [{ direction: 'debit' }, undefined, 'direction'],
+    [{}, 'transaction_created', 'direction'],
+    [{ held: undefined }, undefined, 'held'],
+    [{ held: '159.98' }, undefined, 'held'],
+    [{ held: '0.00' }, undefined, 'held'],
+    [{ amount: '0.00' }, undefined, 'amount'],
+    [{ heldAfter: '-1.00' }, undefined, 'heldAfter'],
+    [{ parentUsed: '-1.00' }, undefined, 'parentUsed'],
+    [{ balanceAfter: '--1.00' }, undefined, 'balanceAfter'],
+  ])('a hold with %j and the pattern %s is refused for %s', (change, pattern, field) => {
+    expect(fieldOf({})).toBe('none');
+    expect(fieldOf(change, pattern)).toBe(`data.transaction.${field}`);
+  });
+
+  it('a balance below zero is read on both patterns', () => {
+    const below = { balanceAfter: '-0.01' };
+    expect(read(below)).toMatchObject({ balanceAfterMinor: -1n });
+    const credit = { ...below, direction: 'credit', held: undefined };
+    expect(read(credit, 'transaction_created')).toMatchObject({ balanceAfterMinor: -1n });
   });
 });

@@ -1,10 +1,11 @@
 import { z } from 'zod';
 
+import { toChainedMore, toMoreColumns, type ChainedMore } from '../../../core/chain.ts';
 import type { CreatedEvent } from '../../../core/messages/created-event.ts';
 import { isStorableTime, parseDate } from '../../../core/time/calendar.ts';
 import { findExponent } from '../../../core/currencies.ts';
 import { canonicalUuid, isUuid, uuidV5 } from '../../../core/ids.ts';
-import { parseAmount } from '../../../core/money.ts';
+import { absoluteMinor, parseAmount } from '../../../core/money.ts';
 import { isOperation, type Operation } from '../../../core/operations.ts';
 import { findTextProblem, textLimits } from '../../../core/text.ts';
 import type { Handling, InboundMessage, OutboundMessage } from '../../platform/broker/broker.ts';
@@ -23,7 +24,7 @@ type Created = {
     readonly seq: number;
     readonly operation: Operation;
     readonly amount: string;
-    readonly direction: 'credit' | 'debit';
+    readonly direction: 'credit' | 'debit' | 'none';
     readonly balanceAfter: string;
     readonly contraAccount: string;
     readonly parentId?: string;
@@ -32,6 +33,10 @@ type Created = {
     readonly description?: string;
     readonly metadata?: Readonly<Record<string, string>>;
     readonly occurredAt: string;
+    readonly held?: string;
+    readonly heldAfter?: string;
+    readonly parentUsed?: string;
+    readonly groupId?: string;
     readonly previousHash: string;
     readonly hash: string;
   };
@@ -45,6 +50,7 @@ const isPlainText = (value: unknown): boolean =>
   isText(value) && !value.includes('\0') && value.isWellFormed();
 const isMetadata = (value: unknown): boolean =>
   isObject(value) && Object.entries(value).flat().every(isPlainText);
+const isTextIfAny = (value: unknown): boolean => value === undefined || isText(value);
 const isId = (value: unknown): boolean => isText(value) && isUuid(value);
 /** A time that both the database and the protocol can hold. */
 const isTime = (value: unknown): boolean =>
@@ -58,7 +64,7 @@ const transactionChecks: readonly (readonly [string, (value: unknown) => boolean
   ['seq', (value) => Number.isSafeInteger(value) && (value as number) > 0],
   ['operation', (value) => isText(value) && isOperation(value)],
   ['amount', isText],
-  ['direction', (value) => value === 'credit' || value === 'debit'],
+  ['direction', (value) => value === 'credit' || value === 'debit' || value === 'none'],
   ['balanceAfter', isText],
   ['contraAccount', isPlainText],
   ['parentId', (value) => value === undefined || isId(value)],
@@ -67,18 +73,26 @@ const transactionChecks: readonly (readonly [string, (value: unknown) => boolean
   ['description', (value) => value === undefined || isPlainText(value)],
   ['metadata', (value) => value === undefined || isMetadata(value)],
   ['occurredAt', isTime],
+  ['held', isTextIfAny],
+  ['heldAfter', isTextIfAny],
+  ['parentUsed', isTextIfAny],
+  ['groupId', (value) => value === undefined || isId(value)],
   ['previousHash', (value) => isText(value) && hashPattern.test(value)],
   ['hash', (value) => isText(value) && hashPattern.test(value)],
 ];
 
+/** Where no money moved: of a hold or its release. */
+const holdPattern = 'hold_changed';
+
 /**
- * The path of the first field of `transaction_created` that is not as docs/events.md says;
- * undefined if all are. By hand, since it runs for each message: a schema takes ten times as long.
+ * The path of the first field of `transaction_created` or `hold_changed` that is not as
+ * docs/events.md says; undefined if all are. By hand, since it runs for each message: a schema takes
+ * ten times as long.
  */
 function findShapeFault(body: unknown): string | undefined {
   if (!isObject(body)) return '';
-  if (body['pattern'] !== 'transaction_created') return 'pattern';
-  const { data } = body;
+  const { pattern, data } = body;
+  if (pattern !== 'transaction_created' && pattern !== holdPattern) return 'pattern';
   if (!isObject(data)) return 'data';
   const { userId, walletId, currency, transaction } = data;
   if (!isId(userId)) return 'data.userId';
@@ -96,14 +110,20 @@ export function readLine(message: InboundMessage): Line | Poison {
   if (message.event) return lineOf(message.event);
   const fault = findShapeFault(message.body);
   if (fault !== undefined) return poison(fault);
-  const { data } = message.body as { readonly data: Created };
+  const { pattern, data } = message.body as { readonly pattern: string; readonly data: Created };
   const { userId, walletId, currency, transaction } = data;
   const exponent = findExponent(currency) ?? 0;
   const amount = parseAmount(transaction.amount, exponent);
   if (!amount.ok) return poison('data.transaction.amount');
-  const balance =
-    /^0(\.0+)?$/.test(transaction.balanceAfter) || parseAmount(transaction.balanceAfter, exponent);
-  if (balance !== true && !balance.ok) return poison('data.transaction.balanceAfter');
+  const balanceAfterMinor = readSigned(transaction.balanceAfter, exponent);
+  if (balanceAfterMinor === undefined) return poison('data.transaction.balanceAfter');
+  const more = readMore(transaction, exponent);
+  if ('kind' in more) return more;
+  const isHold = pattern === holdPattern;
+  if (isHold !== (transaction.direction === 'none')) return poison('data.transaction.direction');
+  // Of a hold or release the amount is what is reserved or released: no money moves.
+  const heldMinor = more.value?.heldMinor ?? 0n;
+  if (isHold && absoluteMinor(heldMinor) !== amount.minor) return poison('data.transaction.held');
   return {
     walletId,
     userId,
@@ -111,8 +131,8 @@ export function readLine(message: InboundMessage): Line | Poison {
     seq: BigInt(transaction.seq),
     transactionId: transaction.id,
     operation: transaction.operation,
-    amountMinor: transaction.direction === 'debit' ? -amount.minor : amount.minor,
-    balanceAfterMinor: balance === true ? 0n : balance.minor,
+    amountMinor: signed(transaction.direction, amount.minor),
+    balanceAfterMinor,
     contraAccount: transaction.contraAccount,
     parentId: transaction.parentId,
     source: transaction.source,
@@ -120,9 +140,41 @@ export function readLine(message: InboundMessage): Line | Poison {
     description: transaction.description,
     metadata: transaction.metadata ?? {},
     occurredAtMs: Date.parse(transaction.occurredAt),
+    more: more.value,
     previousHash: transaction.previousHash,
     hash: transaction.hash,
   };
+}
+
+function signed(direction: Created['transaction']['direction'], minor: bigint): bigint {
+  if (direction === 'none') return 0n;
+  return direction === 'debit' ? -minor : minor;
+}
+
+/** An amount that may be 0 or, with a minus, below it. */
+function readSigned(text: string, exponent: number): bigint | undefined {
+  if (/^0(\.0+)?$/.test(text)) return 0n;
+  const isNegative = text.startsWith('-');
+  const amount = parseAmount(isNegative ? text.slice(1) : text, exponent);
+  if (!amount.ok) return undefined;
+  return isNegative ? -amount.minor : amount.minor;
+}
+
+function readMore(
+  transaction: Created['transaction'],
+  exponent: number,
+): { readonly value: ChainedMore | undefined } | Poison {
+  const minor: Partial<Record<'held' | 'heldAfter' | 'parentUsed', bigint>> = {};
+  for (const name of ['held', 'heldAfter', 'parentUsed'] as const) {
+    const text = transaction[name];
+    if (text === undefined) continue;
+    const value = readSigned(text, exponent);
+    const isBelow = value !== undefined && value < 0n && name !== 'held';
+    if (value === undefined || isBelow) return poison(`data.transaction.${name}`);
+    minor[name] = value;
+  }
+  const { held, heldAfter, parentUsed } = minor;
+  return { value: toChainedMore({ held, heldAfter, parentUsed, groupId: transaction.groupId }) };
 }
 
 /** The line of an event that came without JSON. */
@@ -142,6 +194,7 @@ const lineOf = (event: CreatedEvent): Line => ({
   description: event.description,
   metadata: event.metadata,
   occurredAtMs: event.occurredAtMs,
+  more: event.more && toChainedMore(toMoreColumns(event.more)),
   previousHash: event.previousHash,
   hash: event.hash,
 });

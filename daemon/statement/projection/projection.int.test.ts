@@ -12,7 +12,8 @@ import { createLog } from '../../platform/log.ts';
 import { checkCompleteness, type Line } from '../domain.ts';
 import { createGaps } from './gaps.ts';
 import { checkLinks, createProjection } from './projection.ts';
-import { readExtent, readLines } from '../store.ts';
+import { readLines } from '../store.ts';
+import { readExtent } from '../store-extent.ts';
 import { chainLines, toMessage } from '../test-support.ts';
 import { createRecorder } from '../witness/record.ts';
 
@@ -36,7 +37,7 @@ const lines = chainLines(
     amountMinor: BigInt(i + 1),
     balanceAfterMinor: BigInt(((i + 1) * (i + 2)) / 2),
     ...{ contraAccount: 'external:cash', parentId: undefined, description: undefined },
-    ...{ source: 'grpc', actor: userId, metadata: {} },
+    ...{ source: 'grpc', actor: userId, metadata: {}, more: undefined },
     occurredAtMs: startMs + (i + 1) * hourMs,
   })),
 );

@@ -1,10 +1,17 @@
-import { eventsExchange, type Consumer, type Handling } from '../../platform/broker/broker.ts';
+import {
+  bundleKey,
+  eventsExchange,
+  type Consumer,
+  type Handling,
+} from '../../platform/broker/broker.ts';
 import { storeLetters } from '../../platform/dead-letters/dead-letters.ts';
 import { readClock, sqlStateOf, type Db, type Tx } from '../../platform/db/db.ts';
 import type { Timing } from '../../platform/metrics.ts';
 import type { Line } from '../domain.ts';
 import type { Gaps } from './gaps.ts';
 import { readLine } from './messages.ts';
+import { insertTags, noteKeys } from '../search/store.ts';
+import { listTags } from '../search/tags.ts';
 import { appendLines, insertLines } from '../store.ts';
 import {
   hasOwnHash,
@@ -24,9 +31,10 @@ const clockEveryMs = 5_000;
 const carefulBatches = 16;
 
 /**
- * Turns `transaction_created` into statement lines: many messages, one commit. What contradicts
- * itself or the lines that are there is recorded as a divergence, and changes no line. `onStored`
- * is called with stored lines, after what contradicts them has been recorded.
+ * Turns `transaction_created` and `hold_changed` into statement lines: many messages, one commit.
+ * What contradicts itself or the lines that are there is recorded as a divergence, and changes no
+ * line. `onStored` is called with stored lines, after what contradicts them has been recorded. Lines
+ * can be searched by the values of `searchKeys` in their metadata.
  */
 export function createProjection(
   db: Db,
@@ -35,13 +43,14 @@ export function createProjection(
   lag?: Timing,
   gaps?: Gaps,
   onStored?: (lines: readonly Line[]) => void,
+  searchKeys: readonly string[] = [],
 ): Consumer {
   const clock = createClock();
-  const insert = createInsert(db);
+  const insert = createInsert(db, searchKeys);
   const tails = createTails();
   return {
     queue,
-    bindings: [{ exchange: eventsExchange, routingKey: 'transaction.created' }],
+    bindings: [{ exchange: eventsExchange, routingKey: bundleKey }],
     maxBatch: 2_000,
     storeDeadLetters: (letters) => storeLetters(db, letters),
     handle: async (messages) => {
@@ -96,19 +105,23 @@ export async function checkLinks(
  * Adds lines, each once. Nearly all are new, so they are first added as if all were; where one is
  * there already, all are added again with a look at each. Gives those that are there otherwise.
  */
-function createInsert(db: Db) {
+function createInsert(db: Db, searchKeys: readonly string[]) {
   let careful = 0;
-  const add = (
+  let areKeysNoted = false;
+  const add = async (
     lines: readonly Line[],
     before: (tx: Tx) => Promise<void>,
     insertAll: typeof insertLines,
-  ): Promise<void> =>
-    db.tx(async (tx, sendCommit) => {
+  ): Promise<void> => {
+    await db.tx(async (tx, sendCommit) => {
       await before(tx);
-      const inserted = insertAll(tx, lines);
+      if (!areKeysNoted) await noteKeys(tx, searchKeys);
+      const inserted = [insertAll(tx, lines), insertTags(tx, listTags(lines, searchKeys))];
       sendCommit();
-      await inserted;
+      await Promise.all(inserted);
     });
+    areKeysNoted = true;
+  };
   return async (
     lines: readonly Line[],
     before: (tx: Tx) => Promise<void>,

@@ -1,8 +1,16 @@
-import { canonicalMetadata, genesisHash } from '../../../core/chain.ts';
+import {
+  canonicalMetadata,
+  genesisHash,
+  toChainedMore,
+  type ChainedMore,
+} from '../../../core/chain.ts';
 import { operationOfWireNumber } from '../../../core/operations.ts';
-import { Direction, type Transaction } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
+import { movedMinorOf } from '../../../lib/json/amounts.ts';
+import type { Transaction } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import type { Db } from '../../platform/db/db.ts';
 import type { Line } from '../domain.ts';
+import { readTagsBetween } from '../search/store.ts';
+import { listTags } from '../search/tags.ts';
 import { readLinesAfter, type LinePlace } from './store.ts';
 
 /**
@@ -41,10 +49,14 @@ const linesPerPage = 1_000;
 
 /** Walks along the ledger and the projection side by side, in order; constant memory. */
 export async function* compareLines(
-  db: Db,
-  readLedger: ReadLedger,
+  options: {
+    readonly db: Db;
+    readonly readLedger: ReadLedger;
+    readonly searchKeys: readonly string[];
+  },
   walletId: string | undefined,
 ): AsyncGenerator<Compared, void> {
+  const { db, readLedger, searchKeys } = options;
   const projected = createCursor(db, walletId);
   let wallets = 0;
   let lines = 0;
@@ -73,6 +85,7 @@ export async function* compareLines(
       else {
         projected.skip();
         const fields = findAltered(line, expected);
+        if (!hasTags(projected.tagsOf(line), expected, searchKeys)) fields.push(tagsField);
         if (fields.length > 0) differences.push({ kind: 'altered', place, expected, fields });
       }
     }
@@ -94,26 +107,40 @@ export async function* compareLines(
 function createCursor(db: Db, walletId: string | undefined) {
   let after = walletId === undefined ? beforeAll : { walletId, seq: 0n };
   let page: readonly Line[] = [];
+  let tags: ReadonlyMap<string, readonly string[]> = new Map();
   let index = 0;
   let isOver = false;
   return {
     peek: async (): Promise<Line | undefined> => {
       if (index >= page.length && !isOver) {
         const place = after;
-        page = await db.read((tx) =>
-          readLinesAfter(tx, place, walletId !== undefined, linesPerPage),
-        );
+        await db.snapshot(async (tx) => {
+          page = await readLinesAfter(tx, place, walletId !== undefined, linesPerPage);
+          const last = page.at(-1);
+          if (!last) return;
+          after = placeOf(last);
+          tags = await readTagsBetween(tx, place, after);
+        });
         index = 0;
         isOver = page.length < linesPerPage;
-        const last = page.at(-1);
-        if (last) after = placeOf(last);
       }
       return page[index];
     },
     skip: (): void => {
       index += 1;
     },
+    /** Of a line of the page that was read last. */
+    tagsOf: ({ walletId: id, seq }: LinePlace): readonly string[] => tags.get(`${id} ${seq}`) ?? [],
   };
+}
+
+/** What differs where a line is not found by its metadata, or by others. */
+export const tagsField = 'tags';
+
+/** Whether a line has the tags that it should have, and no others. */
+function hasTags(tags: readonly string[], expected: Line, searchKeys: readonly string[]): boolean {
+  const wanted = listTags([expected], searchKeys);
+  return wanted.length === tags.length && wanted.every(({ tag }) => tags.includes(tag));
 }
 
 const genesisOf = ({ walletId, userId, currency }: Transaction): string =>
@@ -121,7 +148,6 @@ const genesisOf = ({ walletId, userId, currency }: Transaction): string =>
 
 /** The line that a transaction of the ledger stands for, after the one with `previousHash`. */
 export function toExpected(transaction: Transaction, previousHash = ''): Line {
-  const { amountMinor, direction } = transaction;
   const operation = operationOfWireNumber(transaction.operation);
   if (!operation) throw new Error(`transaction ${transaction.id} has no known operation`);
   return {
@@ -131,7 +157,7 @@ export function toExpected(transaction: Transaction, previousHash = ''): Line {
     userId: transaction.userId,
     currency: transaction.currency,
     operation,
-    amountMinor: direction === Direction.DEBIT ? -amountMinor : amountMinor,
+    amountMinor: movedMinorOf(transaction),
     balanceAfterMinor: transaction.balanceAfterMinor,
     contraAccount: transaction.contraAccount,
     parentId: transaction.parentId,
@@ -142,8 +168,18 @@ export function toExpected(transaction: Transaction, previousHash = ''): Line {
     previousHash,
     occurredAtMs: transaction.occurredAt?.getTime() ?? 0,
     hash: Buffer.from(transaction.hash).toString('hex'),
+    more: readMore(transaction),
   };
 }
+
+/** What is absent on the wire is 0. */
+const readMore = (transaction: Transaction): ChainedMore | undefined =>
+  toChainedMore({
+    held: transaction.heldMinor,
+    heldAfter: transaction.heldAfterMinor,
+    parentUsed: transaction.parentUsedMinor,
+    groupId: transaction.groupId,
+  });
 
 const placeOf = ({ walletId, seq }: LinePlace): LinePlace => ({ walletId, seq });
 
@@ -154,9 +190,17 @@ function isBefore(a: LinePlace, b: LinePlace): boolean {
 
 /** The fields in which a line differs from what the ledger says. */
 export function findAltered(line: Line, expected: Line): string[] {
-  return (Object.keys(expected) as (keyof Line)[]).filter((name) =>
-    name === 'metadata'
-      ? canonicalMetadata(line.metadata) !== canonicalMetadata(expected.metadata)
-      : line[name] !== expected[name],
-  );
+  return (Object.keys(expected) as (keyof Line)[]).filter((name) => {
+    if (name === 'metadata') {
+      return canonicalMetadata(line.metadata) !== canonicalMetadata(expected.metadata);
+    }
+    return name === 'more' ? !isSameMore(line, expected) : line[name] !== expected[name];
+  });
+}
+
+function isSameMore({ more: a }: Line, { more: b }: Line): boolean {
+  if (!a || !b) return a === b;
+  const { heldMinor, heldAfterMinor, parentUsedMinor, groupId } = a;
+  const isSameHeld = heldMinor === b.heldMinor && heldAfterMinor === b.heldAfterMinor;
+  return isSameHeld && parentUsedMinor === b.parentUsedMinor && groupId === b.groupId;
 }

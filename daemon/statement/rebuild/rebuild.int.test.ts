@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { createTestDatabase, type TestDatabase } from '../../../tests/support/postgres/database.ts';
-import { makeLines } from '../../../tests/support/ledger/statement-model.ts';
+import { makeHoldLines, makeLines } from '../../../tests/support/ledger/statement-model.ts';
 import type { ReadLedger } from './compare.ts';
 import type { Line } from '../domain.ts';
 import { rebuild, verify, type Finding } from './rebuild.ts';
@@ -17,11 +17,14 @@ import { recordDivergences } from '../witness/store.ts';
 let database: TestDatabase;
 let ledger: Line[];
 
-/** Seven wallets, one of them longer than a page. */
+/** Seven wallets, one of them longer than a page, and one with holds. */
 beforeEach(async () => {
   database = await createTestDatabase('statement');
   ledger = [1_500, 40, 1, 300, 20, 10, 5]
-    .flatMap((count, i) => toLines(randomUUID(), 'BRL', withIds(makeLines(i, count, startMs))))
+    .flatMap((count, i) => {
+      const make = count === 300 ? makeHoldLines : makeLines;
+      return toLines(randomUUID(), 'BRL', withIds(make(i, count, startMs)));
+    })
     .sort((a, b) => (a.walletId === b.walletId ? 0 : a.walletId < b.walletId ? -1 : 1));
   for (let i = 0; i < ledger.length; i += 1_000) await insert(ledger.slice(i, i + 1_000));
 });
@@ -53,9 +56,14 @@ async function projected(): Promise<Line[]> {
   return database.db.read((tx) => readLinesAfter(tx, start, false, 100_000));
 }
 
+const optionsOf = (read: ReadLedger) => ({
+  ...{ db: database.db, readLedger: read },
+  searchKeys: ['reference'],
+});
+
 async function run(walletId?: string, read = readLedger()) {
   const reported = [];
-  for await (const progress of rebuild({ db: database.db, readLedger: read }, walletId, 'test')) {
+  for await (const progress of rebuild(optionsOf(read), walletId, 'test')) {
     reported.push(progress);
   }
   return reported.at(-1)!;
@@ -63,7 +71,7 @@ async function run(walletId?: string, read = readLedger()) {
 
 async function find(walletId?: string, read = readLedger()): Promise<Finding[]> {
   const findings: Finding[] = [];
-  for await (const part of verify({ db: database.db, readLedger: read }, walletId)) {
+  for await (const part of verify(optionsOf(read), walletId)) {
     findings.push(...part.findings);
   }
   return findings;
@@ -109,6 +117,26 @@ describe('comparison of projection and ledger', () => {
     expect(await run()).toMatchObject({ repaired: 4, isDone: true });
     expect(await projected()).toEqual(ledger);
     expect(await find()).toEqual([]);
+  });
+
+  it('lines of holds are equal to the ledger, and are found and repaired where they are not', async () => {
+    const holds = ledger.filter(({ amountMinor }) => amountMinor === 0n);
+    expect(holds.length).toBeGreaterThan(50);
+    const [gone, held, after] = [holds[3]!, holds[9]!, holds[20]!];
+    const capture = ledger.find(({ operation }) => operation === 'capture')!;
+    await database.query(`DELETE FROM statement_lines WHERE ${at(gone)}`);
+    await database.query(`UPDATE statement_lines SET held = held + 1 WHERE ${at(held)}`);
+    await database.query(`UPDATE statement_lines SET held_after = 7 WHERE ${at(after)}`);
+    await database.query(`UPDATE statement_lines SET held = NULL WHERE ${at(capture)}`);
+    const found = (await find()).map(({ place, kind }) => `${place.seq} ${kind}`);
+    expect(found.sort()).toEqual(
+      [
+        `${gone.seq} line_missing`,
+        ...[held, after, capture].map(({ seq }) => `${seq} line_altered`),
+      ].sort(),
+    );
+    expect(await run()).toMatchObject({ repaired: 4, isDone: true });
+    expect(await projected()).toEqual(ledger);
   });
 
   it('a moved line is extra at one seq and missing at another, and is repaired', async () => {

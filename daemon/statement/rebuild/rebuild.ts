@@ -1,7 +1,15 @@
 import { isUuid } from '../../../core/ids.ts';
 import { refuse, succeed, type Result } from '../../../core/reasons.ts';
-import type { Db } from '../../platform/db/db.ts';
-import { compareLines, findAltered, type Difference, type ReadLedger } from './compare.ts';
+import type { Db, Tx } from '../../platform/db/db.ts';
+import {
+  compareLines,
+  findAltered,
+  tagsField,
+  type Difference,
+  type ReadLedger,
+} from './compare.ts';
+import { completeKeys, insertTags, noteKeys, removeTags } from '../search/store.ts';
+import { listTags } from '../search/tags.ts';
 import { readLinesAt, removeLines, repairLines, type LinePlace } from './store.ts';
 import { readLastFound, resolveDivergences } from '../witness/store.ts';
 
@@ -14,7 +22,12 @@ export type RebuildProgress = {
   readonly isDone: boolean;
 };
 
-export type RebuildOptions = { readonly db: Db; readonly readLedger: ReadLedger };
+export type RebuildOptions = {
+  readonly db: Db;
+  readonly readLedger: ReadLedger;
+  /** Keys of metadata by which lines can be searched. */
+  readonly searchKeys: readonly string[];
+};
 
 /**
  * Makes the projection equal to the ledger while both go on: missing lines are added, altered
@@ -27,25 +40,44 @@ export async function* rebuild(
   walletId: string | undefined,
   resolvedBy: string,
 ): AsyncGenerator<RebuildProgress, void> {
-  const { db, readLedger } = options;
+  const { db, readLedger, searchKeys } = options;
   const lastFound = await db.read(readLastFound);
+  await db.tx((tx) => noteKeys(tx, searchKeys));
   let repaired = 0;
   let wallets = 0;
   let lines = 0;
-  for await (const part of compareLines(db, readLedger, walletId)) {
+  for await (const part of compareLines(options, walletId)) {
     ({ wallets, lines } = part);
-    const expected = part.differences.flatMap((d) => (d.kind === 'extra' ? [] : [d.expected]));
     const extra = await confirmExtra(readLedger, part.differences);
-    if (expected.length > 0 || extra.length > 0) {
-      repaired += await db.tx(
-        async (tx) => (await repairLines(tx, expected)) + (await removeLines(tx, extra)),
-      );
+    if (extra.length > 0 || part.differences.some(({ kind }) => kind !== 'extra')) {
+      repaired += await db.tx((tx) => repair(tx, part.differences, extra, searchKeys));
     }
     yield { wallets, lines, repaired, isDone: false };
   }
-  await db.tx((tx) => resolveDivergences(tx, resolvedBy, lastFound, walletId));
+  await db.tx(async (tx) => {
+    await resolveDivergences(tx, resolvedBy, lastFound, walletId);
+    if (walletId === undefined) await completeKeys(tx, searchKeys);
+  });
   yield { wallets, lines, repaired, isDone: true };
 }
+
+/** Repairs lines and their tags, and removes extra ones. The number of lines that were wrong. */
+async function repair(
+  tx: Tx,
+  differences: readonly Difference[],
+  extra: readonly LinePlace[],
+  searchKeys: readonly string[],
+): Promise<number> {
+  const expected = differences.flatMap((d) => (d.kind === 'extra' ? [] : [d.expected]));
+  const lines = (await repairLines(tx, expected)) + (await removeLines(tx, extra));
+  await removeTags(tx, [...expected, ...extra]);
+  await insertTags(tx, listTags(expected, searchKeys));
+  // Nothing of these lines was wrong but their tags.
+  return lines + differences.filter(isTagged).length;
+}
+
+const isTagged = (difference: Difference): boolean =>
+  difference.kind === 'altered' && difference.fields.join() === tagsField;
 
 /**
  * Those of the extra lines that the ledger has not by now either. It is asked again, after the
@@ -92,10 +124,11 @@ const graceMs = 2_000;
 
 /** Compares the projection with the ledger and changes nothing. */
 export async function* verify(
-  { db, readLedger }: RebuildOptions,
+  options: RebuildOptions,
   walletId: string | undefined,
 ): AsyncGenerator<VerifyPart, void> {
-  for await (const { differences, wallets, lines } of compareLines(db, readLedger, walletId)) {
+  const { db, readLedger } = options;
+  for await (const { differences, wallets, lines } of compareLines(options, walletId)) {
     const findings: Finding[] = [
       ...(await confirmMissing(db, differences)),
       ...differences.flatMap((d): Finding[] =>

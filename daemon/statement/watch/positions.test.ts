@@ -22,7 +22,7 @@ const makeLines = (count: number, description: string): Line[] =>
       parentId: undefined,
       description: i === 2 ? description : undefined,
       occurredAtMs: startMs + i,
-      ...{ source: 'grpc', actor: userId, metadata: {} },
+      ...{ source: 'grpc', actor: userId, metadata: {}, more: undefined },
     })),
   );
 

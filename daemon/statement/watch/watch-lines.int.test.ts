@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { currencyCodes } from '../../../core/currencies.ts';
 import { createTestDatabase, type TestDatabase } from '../../../tests/support/postgres/database.ts';
 import { createRandom, shuffle } from '../../../tests/fuzz/random.ts';
-import { makeLines } from '../../../tests/support/ledger/statement-model.ts';
+import { makeHoldLines, makeLines } from '../../../tests/support/ledger/statement-model.ts';
 import type { UserPrincipal } from '../../platform/access/access.ts';
 import type { Line } from '../domain.ts';
 import {
@@ -59,6 +59,27 @@ describe('live lines', () => {
       line: { seq, transactionId, hash: Buffer.from(hash, 'hex') },
     });
     expect(await watch.close()).toBe('closed');
+  });
+
+  it('holds and releases are among the live lines, with what they reserve', async () => {
+    const lines = toLines(ana.userId, 'BRL', makeHoldLines(5, 60, startMs));
+    const watch = await openWatch(statement, ana);
+    await project(statement, lines);
+    await watch.waitFor(60);
+    expect(watch.seen).toEqual(namesOf(lines));
+    const sent = watch.responses.flatMap((response) => response.lines);
+    for (const [i, { line }] of sent.entries()) {
+      const { more, amountMinor } = lines[i]!;
+      const { heldMinor = 0n, heldAfterMinor = 0n } = more ?? {};
+      expect([line?.heldMinor ?? 0n, line?.heldAfterMinor ?? 0n]).toEqual([
+        heldMinor,
+        heldAfterMinor,
+      ]);
+      // A release of the last hold says that nothing is reserved.
+      expect(line?.heldAfterMinor === undefined).toBe(heldMinor === 0n && heldAfterMinor === 0n);
+      expect((line?.creditMinor ?? 0n) - (line?.debitMinor ?? 0n)).toBe(amountMinor);
+    }
+    await watch.close();
   });
 
   it('a watch resumed from any of its cursors sends exactly the lines after it', async () => {

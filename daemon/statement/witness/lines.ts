@@ -60,6 +60,7 @@ export function hasOwnHash(line: Line, tail?: Tail): boolean {
     description: line.description,
     metadata: line.metadata,
     occurredAtMs: line.occurredAtMs,
+    more: line.more,
   };
   return chainHash(previousHash, fields) === line.hash;
 }

@@ -7,7 +7,7 @@ import {
   toUuidArray,
 } from '../../platform/db/sql-arrays.ts';
 import type { Line } from '../domain.ts';
-import { findLastBefore } from '../store.ts';
+import { findLastBefore } from '../store-extent.ts';
 import { readLastLine } from '../rebuild/store.ts';
 import type { Divergence, DivergenceKind, Link } from './lines.ts';
 

@@ -22,6 +22,7 @@ function makeLines(userId: string, count: number, forkSeq?: number): Line[] {
         balanceAfterMinor: BigInt(i + 1),
         description,
         metadata: {},
+        more: undefined,
         occurredAtMs: 1_000 + i,
       })),
     );

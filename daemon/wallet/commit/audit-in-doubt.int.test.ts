@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { callAs, readAudit } from '../../../tests/support/grpc/calls.ts';
-import { buildCommand } from '../../../tests/support/ledger/build-command.ts';
+import { brlWalletOf, buildCommand } from '../../../tests/support/ledger/build-command.ts';
 import {
   startCommitCutter,
   type CommitCutter,
@@ -18,6 +18,7 @@ import type { AuditedCommand, AuditedDecision } from '../requests/audited-comman
 import { explainDefects } from './alarms.ts';
 import { createGroupCommit } from './group-commit.ts';
 import { createOptimisticCommit } from './optimistic-commit.ts';
+import { walletsOf } from '../domain.ts';
 
 const log = createLog('silent');
 let test: TestDatabase;
@@ -36,13 +37,13 @@ afterEach(async () => {
   await test.drop();
 });
 
-/** A lane each for all commands: they share commits. `defects`: commits that fail in between. */
+/** All commands share commits. `defects`: commits that fail in between. */
 function createDaemon(defects: ReadonlySet<number> = new Set(), onDefect?: () => void) {
   const commit = createOptimisticCommit(db);
   const sizes: number[] = [];
   const group = createGroupCommit<AuditedCommand, AuditedDecision>({
-    laneKey: (c) => c.wallet.id,
-    laneCount: 2,
+    keysOf: (c) => walletsOf(c).map(({ id }) => id),
+    maxCommits: 2,
     log,
     explain: explainDefects(log),
     commit: (commands, mode) => {
@@ -135,6 +136,19 @@ describe.each([
     expect((await readLines()).sort(byRequest)).toEqual([...before, ...wanted].sort(byRequest));
   });
 
+  it('what was refused before a deposit stays refused, with one line', async () => {
+    const daemon = createDaemon();
+    const own = { wallet: submissionOf(3).command.wallet };
+    const { wanted: before } = await submitAll(daemon.submit, [submissionOf(3, own)]);
+    const withdraw = submissionOf(4, { ...own, operation: 'withdraw', amountMinor: 50n });
+    const all = [withdraw, submissionOf(5, { ...own, amountMinor: 100n })];
+    cutter.cut(1, isLost);
+    const { wanted } = await submitAll(daemon.submit, all);
+    expect(cutter.cuts).toBe(1);
+    expect(wanted.map(({ result }) => result)).toEqual(['INSUFFICIENT_FUNDS', 'ok']);
+    expect((await readLines()).sort(byRequest)).toEqual([...before, ...wanted].sort(byRequest));
+  });
+
   it('each submission has one line after it was decided again in halves', async () => {
     const after = 1;
     // The commit that is in doubt, then two that fail: halves of halves are committed.
@@ -169,4 +183,25 @@ it('the new transactions of an actor in a commit are one row of the audit log', 
   expect(await readLines()).toHaveLength(wanted.length);
   const rows = await test.query<{ line_count: number }>('SELECT line_count FROM audit_log');
   expect(rows.map((row) => row.line_count)).toEqual([10, 10, 10]);
+});
+
+it('transfers beside other transactions of an actor have their lines, with all details', async () => {
+  const { submit } = createDaemon();
+  const by = operators.length;
+  const funds = Array.from({ length: 7 }, (_, n) => submissionOf(n, { amountMinor: 1_000n }));
+  await submitAll(submit, funds);
+  const all = Array.from({ length: 60 }, (_, i) => {
+    const n = i * by;
+    const other = brlWalletOf(users[(n + 1) % users.length] ?? '');
+    const transfer: Partial<Command> = { operation: 'transfer', amountMinor: 1n, more: { other } };
+    return submissionOf(n, i % 3 === 0 ? transfer : {});
+  });
+  const { results } = await submitAll(submit, all);
+  expect(results.filter(({ ok }) => ok)).toHaveLength(all.length);
+  const lines = await readAudit(test);
+  const others = new Map(lines.map(({ details }) => [details['transactionId'], details]));
+  for (const { command } of all) {
+    expect(others.get(command.transactionId)?.['otherUserId']).toBe(command.more?.other?.userId);
+  }
+  expect(lines).toHaveLength(funds.length + all.length);
 });

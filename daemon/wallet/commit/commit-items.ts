@@ -5,32 +5,26 @@ import { classifyDbError, isCommitInDoubt, isLockTimeout } from '../../platform/
 import { databaseUnavailable, databaseBusy, isDatabaseBusy } from '../../platform/db/refusals.ts';
 import type { Log } from '../../platform/log.ts';
 import { walletBusy } from '../domain-integrity.ts';
+import { isBehind } from './behind.ts';
+import { countCommands, listCommands, type Item } from './commit-item.ts';
 
-/** What a caller waits with: how long, and whether it is still there. */
-export type Waiting<Command> = {
-  readonly deadlineMs: number;
-  /** How long an unavailable database is waited for; default 5 s. */
-  readonly patienceMs?: number;
-  /** How long a locked wallet is waited for; default 1 s. */
-  readonly busyAfterMs?: number;
-  /** True once this command of the caller need not be begun any more. */
-  isCancelled(command: Command): boolean;
-  /**
-   * Called for each command that was given up or failed. Asked after it, `isCancelled` may say that
-   * nothing later is to be begun, so that nothing overtakes.
-   */
-  onGivenUp?(rejection: Rejection, command: Command): void;
-};
-
-/** What a commit gives for a command whose wallet another transaction has locked. */
-export type Busy = 'busy';
+/**
+ * What a commit gives for a command that it left out. `busy`: another transaction has one of its
+ * wallets locked. `behind`: its wallets are free, and an earlier command with one of them waits.
+ */
+export type Busy = 'busy' | 'behind';
 
 /** `wait`: for locks. `skip`: commands whose wallets are locked are left out, as `busy`. */
 export type LockMode = 'wait' | 'skip';
 
 export type CommitOptions<Command, Answer> = {
-  /** Commands with the same text are committed in the order in which they were submitted. */
-  readonly laneKey: (command: Command) => string;
+  /** The wallets of a command. Commands that share one are committed in the order of submission. */
+  readonly keysOf: (command: Command) => readonly string[];
+  /**
+   * One object for all commands of an atomic group: they stand side by side, have the same wallets,
+   * and are committed together. Undefined for a command by itself. Default: for each.
+   */
+  readonly groupOf?: (command: Command) => object | undefined;
   /** One database transaction: an answer per command, in order. */
   readonly commit: (
     commands: readonly Command[],
@@ -41,56 +35,6 @@ export type CommitOptions<Command, Answer> = {
   readonly log: Log;
 };
 
-/**
- * Commands that were submitted together; each has its index. Times are those of `performance.now`.
- */
-export type Group<Command, Answer> = {
-  readonly waiting: Waiting<Command>;
-  readonly deadlineAtMs: number;
-  readonly giveUpAtMs: number;
-  readonly busyAtMs: number;
-  resolve(index: number, result: Result<Answer>): void;
-};
-
-export type Item<Command, Answer> = {
-  readonly command: Command;
-  readonly group: Group<Command, Answer>;
-  readonly index: number;
-  /** A commit with this item is in doubt: it may have been done. */
-  isInDoubt: boolean;
-  /** Its wallet was locked by another transaction at the last look. */
-  isBusy: boolean;
-  /** At the last try the database answered, and was in the way. */
-  isDatabaseBusy: boolean;
-  /** It has failed by itself once, for no reason that is known. */
-  isRetried: boolean;
-  /** A commit with it in it is under way: it may be done. */
-  isBegun: boolean;
-  /** It has its answer: nothing later changes that, and it is not begun again. */
-  isAnswered: boolean;
-};
-
-export const createItem = <Command, Answer>(
-  command: Command,
-  group: Group<Command, Answer>,
-  index: number,
-): Item<Command, Answer> => ({
-  command,
-  group,
-  index,
-  isInDoubt: false,
-  isBusy: false,
-  isDatabaseBusy: false,
-  isRetried: false,
-  isBegun: false,
-  isAnswered: false,
-});
-
-/** How long an unavailable database is waited for before the caller is answered. */
-const defaultPatienceMs = 5_000;
-const defaultBusyAfterMs = 1_000;
-/** So long before its deadline a caller is answered that the wallet is locked: in time. */
-const answerMs = 150;
 const maxBackoffMs = 1_000;
 /** Before a command that failed unexpectedly, by itself, goes once more. */
 const retryAfterMs = 100;
@@ -98,17 +42,6 @@ const retryAfterMs = 100;
  * After so many failures in a row that are no item's own fault, a batch is not taken apart further.
  */
 const maxDefects = 24;
-
-export function createGroup<Command, Answer>(
-  waiting: Waiting<Command>,
-  resolve: Group<Command, Answer>['resolve'],
-): Group<Command, Answer> {
-  const { deadlineMs, patienceMs = defaultPatienceMs, busyAfterMs = defaultBusyAfterMs } = waiting;
-  const nowMs = performance.now();
-  const giveUpAtMs = Math.min(deadlineMs, nowMs + patienceMs);
-  const busyAtMs = Math.min(nowMs + busyAfterMs, deadlineMs - answerMs);
-  return { waiting, deadlineAtMs: deadlineMs, giveUpAtMs, busyAtMs, resolve };
-}
 
 type Attempt = { mode: LockMode; defectsLeft: number };
 
@@ -135,12 +68,10 @@ async function commitPart<Command, Answer>(
     if (items.length === 0) return [];
     for (const item of items) item.isBegun = true;
     try {
-      const answers = await options.commit(
-        items.map((item) => item.command),
-        state.mode,
-      );
+      const commands = listCommands(items);
+      const answers = await options.commit(commands, state.mode);
       state.defectsLeft = maxDefects;
-      return answerAll(items, answers);
+      return answerAll(items, commands.length, answers);
     } catch (err) {
       for (const item of items) item.isBegun = false;
       if (isLockTimeout(err)) {
@@ -163,18 +94,30 @@ async function commitPart<Command, Answer>(
 
 function answerAll<Command, Answer>(
   items: readonly Item<Command, Answer>[],
+  commandCount: number,
   answers: readonly (Result<Answer> | Busy)[],
 ): readonly Item<Command, Answer>[] {
   // Before any is answered: what is thrown from here is committed again.
-  if (answers.length !== items.length) throw new Error('a commit did not answer each command');
-  return items.filter((item, i) => {
-    const result = answers[i] ?? 'busy';
+  if (answers.length !== commandCount) throw new Error('a commit did not answer each command');
+  let next = 0;
+  return items.filter((item) => {
+    const [start, end] = [next, next + countCommands(item)];
+    next = end;
+    const result = answers[start] ?? 'busy';
     item.isBegun = false;
-    item.isBusy = result === 'busy';
-    if (result !== 'busy') answer(item, result);
-    return result === 'busy';
+    noteBusy(item, result === 'busy');
+    const isLeftOut = typeof result === 'string';
+    if (!isLeftOut) answer(item, result, listResults(answers, start + 1, end));
+    return isLeftOut;
   });
 }
+
+const listResults = <Answer>(
+  answers: readonly (Result<Answer> | Busy)[],
+  start: number,
+  end: number,
+): readonly Result<Answer>[] =>
+  start === end ? [] : answers.slice(start, end).filter((answer) => typeof answer !== 'string');
 
 /** One bad item must not fail its neighbours: the halves are committed by themselves. */
 async function isolateFault<Command, Answer>(
@@ -206,8 +149,14 @@ async function isolateLocked<Command, Answer>(
   state: Attempt,
 ): Promise<readonly Item<Command, Answer>[]> {
   if (items.length > 1) return commitHalves(items, options, state);
-  for (const item of items) item.isBusy = true;
+  for (const item of items) noteBusy(item, true);
   return items;
+}
+
+function noteBusy<Command, Answer>(item: Item<Command, Answer>, isBusy: boolean): void {
+  if (!isBusy) item.busySinceMs = Infinity;
+  else if (!item.isBusy) item.busySinceMs = performance.now();
+  item.isBusy = isBusy;
 }
 
 async function commitHalves<Command, Answer>(
@@ -218,18 +167,26 @@ async function commitHalves<Command, Answer>(
   const middle = items.length >> 1;
   const busy = await commitPart(items.slice(0, middle), options, state);
   // A wallet's later commands do not overtake those that wait for its lock.
-  const keys = new Set(busy.map(({ command }) => options.laneKey(command)));
   const rest = items.slice(middle);
-  const waitsForLock = ({ command }: Item<Command, Answer>): boolean =>
-    keys.has(options.laneKey(command));
-  const others = rest.filter((item) => !waitsForLock(item));
-  return [...busy, ...rest.filter(waitsForLock), ...(await commitPart(others, options, state))];
+  const held = new Set(busy.flatMap((item) => item.keys));
+  const behind = new Set(rest.filter(isBehind(held, (item) => item.keys)));
+  const others = rest.filter((item) => !behind.has(item));
+  const waiting = new Set([...busy, ...behind, ...(await commitPart(others, options, state))]);
+  // In order: one of the others may come before one that is behind, on the other wallet of that.
+  return items.filter((item) => waiting.has(item));
 }
 
-function answer<Command, Answer>(item: Item<Command, Answer>, result: Result<Answer>): void {
+/** `others`: the results of the others of its group; absent: the same one. */
+function answer<Command, Answer>(
+  item: Item<Command, Answer>,
+  result: Result<Answer>,
+  others: readonly Result<Answer>[] = [],
+): void {
   if (item.isAnswered) return;
   item.isAnswered = true;
-  item.group.resolve(item.index, result);
+  const { index, group } = item;
+  group.resolve(index, result);
+  item.others.forEach((_command, i) => group.resolve(index + 1 + i, others[i] ?? result));
 }
 
 /**
@@ -255,12 +212,23 @@ function isGivenUp<Command, Answer>(item: Item<Command, Answer>): boolean {
   if (isInDoubt) {
     if (nowMs < group.deadlineAtMs && !group.waiting.isCancelled(command)) return false;
     giveUp(item, outcomeUnknown);
-  } else if (item.isBusy && nowMs >= group.busyAtMs) giveUp(item, walletBusy);
+  } else if (item.isBusy && nowMs >= busyAtOf(item)) giveUp(item, walletBusy);
   else if (nowMs >= group.giveUpAtMs) {
     giveUp(item, item.isDatabaseBusy ? databaseBusy : databaseUnavailable);
   } else return false;
   return true;
 }
+
+/**
+ * One look may meet another daemon that is about to end. A command on two wallets, whose time is
+ * shorter, is tried for so long before it is refused.
+ */
+const minBusyMs = 300;
+
+const busyAtOf = <Command, Answer>({ keys, group, busySinceMs }: Item<Command, Answer>): number =>
+  keys.length > 1
+    ? Math.min(group.busyAtMs, Math.max(group.pairBusyAtMs, busySinceMs + minBusyMs))
+    : group.busyAtMs;
 
 function giveUp<Command, Answer>(
   item: Item<Command, Answer>,

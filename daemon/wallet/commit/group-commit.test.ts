@@ -14,9 +14,9 @@ const dataFault = () => Object.assign(new Error('bad'), { code: '22003', severit
 
 function create(commit: (commands: readonly Command[]) => Promise<readonly Result<number>[]>) {
   return createGroupCommit<Command, number>({
-    laneKey: (command) => command.wallet,
+    keysOf: (command) => [command.wallet],
     commit,
-    laneCount: 2,
+    maxCommits: 2,
     explain,
     log,
   });
@@ -61,7 +61,7 @@ describe('runs of commands', () => {
     );
   });
 
-  it('a single command is committed before runs that wait for room in its lane', async () => {
+  it('a single command is committed before runs that wait for room in the queue', async () => {
     let release: () => void = () => undefined;
     const held = new Promise<void>((resolve) => (release = resolve));
     const order: number[] = [];
@@ -111,8 +111,8 @@ describe('runs of commands', () => {
   });
 });
 
-describe('lanes', () => {
-  /** A wallet in each of the two lanes, reported by which commits go beside each other. */
+describe('commits beside each other', () => {
+  /** Two wallets, and which of their commands are committed together. */
   const [one, other] = ['w0', 'w1'] as const;
 
   /** A group commit whose commits end when they are let. */
@@ -136,7 +136,7 @@ describe('lanes', () => {
     return { begun, group, send, turn, release: () => releases.shift()?.() };
   }
 
-  it('two lanes with few commands share a commit, and later commands share the next', async () => {
+  it('few commands on two wallets share a commit, and later commands share the next', async () => {
     const { begun, group, send, turn, release } = createHeld();
     await Promise.all([send(one, 1, 1), send(other, 1, 2)]);
     await turn();
@@ -150,7 +150,7 @@ describe('lanes', () => {
     await group.drain();
   });
 
-  it('two lanes with many commands commit concurrently', async () => {
+  it('many commands on two wallets are committed beside each other', async () => {
     const { begun, group, send, turn, release } = createHeld();
     await send(one, 300, 0);
     await turn();
@@ -162,7 +162,7 @@ describe('lanes', () => {
     await group.drain();
   });
 
-  it('a lane whose commit hangs delays another lane for a moment only', async () => {
+  it('a commit that hangs delays other wallets for a moment only', async () => {
     const { begun, group, send, turn, release } = createHeld();
     await send(one, 1, 1);
     await turn();

@@ -1,6 +1,8 @@
 import { refuse, type Result } from '../../../core/reasons.ts';
-import { createLanes, maxBatch, type LaneOptions } from './lanes.ts';
-import { createGroup, createItem, type Group, type Waiting } from './commit-items.ts';
+import { maxBatch } from './schedule/commit-queue.ts';
+import { createScheduler, type ScheduleOptions } from './schedule/scheduler.ts';
+import { createItem } from './commit-item.ts';
+import { createGroup, type Group, type Waiting } from './commit-groups.ts';
 
 export type GroupCommit<Command, Answer> = {
   /** Resolves once the command's commit is durable, or refused. */
@@ -18,7 +20,10 @@ export type GroupCommit<Command, Answer> = {
 };
 
 const maxQueued = 16_384;
-/** Groups of many commands wait while a lane has so many items, so that single commands go on. */
+/**
+ * Groups of many commands wait while so many items are queued, so that single commands go on. What
+ * waits behind a commit that hangs does not count, up to half of what may be queued.
+ */
 const roomyQueue = 4 * maxBatch;
 
 /**
@@ -27,12 +32,14 @@ const roomyQueue = 4 * maxBatch;
  * callers are answered when their time is over.
  */
 export function createGroupCommit<Command, Answer>(
-  options: LaneOptions<Command, Answer>,
+  options: ScheduleOptions<Command, Answer>,
 ): GroupCommit<Command, Answer> {
   const waitingGroups: (() => void)[] = [];
-  const lanes = createLanes(options, () => admitGroups());
+  const scheduler = createScheduler(options, () => admitGroups());
+  const hasRoom = (): boolean =>
+    scheduler.countCrowding() < roomyQueue && scheduler.countQueued() < maxQueued / 2;
   const admitGroups = (): void => {
-    while (lanes.mostQueued() < roomyQueue) {
+    while (hasRoom()) {
       const submitGroup = waitingGroups.shift();
       if (!submitGroup) return;
       submitGroup();
@@ -42,27 +49,46 @@ export function createGroupCommit<Command, Answer>(
   return {
     submit: (command, waiting) =>
       new Promise((resolve) => {
-        if (lanes.queuedBeside(command) >= maxQueued) {
+        if (scheduler.countQueued() >= maxQueued) {
           resolve(
             refuse('OVERLOADED', 'the server has too many commands pending: try again shortly'),
           );
           return;
         }
         const group = createGroup<Command, Answer>(waiting, (_place, result) => resolve(result));
-        lanes.push(createItem(command, group, 0));
+        scheduler.push(createItem(command, group, 0, options.keysOf(command)));
       }),
     submitMany: (commands, waiting) =>
       new Promise((resolve) => {
         waitingGroups.push(() => {
           const { group, completed } = createLargeGroup<Command, Answer>(commands.length, waiting);
-          commands.forEach((command, place) => lanes.push(createItem(command, group, place)));
+          for (const [place, command, others] of listItems(commands, options.groupOf)) {
+            scheduler.push(createItem(command, group, place, options.keysOf(command), others));
+          }
           resolve({ completed });
         });
         admitGroups();
       }),
-    // Waiting groups are admitted before a lane has run empty.
-    drain: lanes.whenIdle,
+    // Waiting groups are admitted before the queue has run empty.
+    drain: scheduler.whenIdle,
   };
+}
+
+/** The commands that make an item each, with their places and the others of their atomic groups. */
+function* listItems<Command>(
+  commands: readonly Command[],
+  groupOf: ScheduleOptions<Command, unknown>['groupOf'],
+): Generator<readonly [place: number, command: Command, others?: readonly Command[]]> {
+  let inGroup: object | undefined;
+  for (const [place, command] of commands.entries()) {
+    const group = groupOf?.(command);
+    if (!group) yield [place, command];
+    else if (group !== inGroup) {
+      const end = commands.findIndex((other, i) => i > place && groupOf?.(other) !== group);
+      yield [place, command, commands.slice(place + 1, end < 0 ? undefined : end)];
+    }
+    inGroup = group;
+  }
 }
 
 /** One promise for all: a promise for each of thousands would cost more than what they wait for. */

@@ -6,27 +6,27 @@ import {
   type Db,
   type Tx,
 } from '../../platform/db/db.ts';
+import { isBehind } from './behind.ts';
 import type { Busy } from './commit-items.ts';
-import {
-  newWallet,
-  opensWallet,
-  type States,
-  type WalletRef,
-  type WalletState,
-} from '../domain.ts';
+import { newWallet, walletsOf, type States, type WalletRef, type WalletState } from '../domain.ts';
 import { decideBatch } from '../domain-batch.ts';
 import type { AuditedDecision, AuditedCommand } from '../requests/audited-command.ts';
 import { findUnopened } from '../store/read-wallet.ts';
+import type { DefaultLimits, Lasting } from '../store/rare-states.ts';
 import { distinctWallets, readStates } from '../store/states.ts';
 import { readWallets, waitBriefly } from '../store/store.ts';
-import { openWallets, updateWallets } from '../store/writes.ts';
+import { openWallets } from '../store/writes.ts';
 import type { InDoubtCommits } from './in-doubt-commits.ts';
-import { persistDecisions, type Decided } from './persist-decisions.ts';
+import { updateLocked } from './locked-updates.ts';
+import { nothingDecided, persistDecisions } from './persist-decisions.ts';
+import { findToOpen, refsToOpen, type WalletOpenings } from './wallet-openings.ts';
 
 /** What a commit did: an answer for each command, and the wallets as they are after it. */
 export type Committed = {
   readonly answers: readonly (Result<AuditedDecision> | Busy)[];
   readonly changed: readonly WalletState[];
+  /** What was debited before calendar windows, where limits were looked at. */
+  readonly lasting?: Lasting;
   /** What was read of the wallets; none where nothing was. */
   readonly states?: States;
   /** To be called if its callers do not get these answers, and the same commands are retried. */
@@ -38,6 +38,8 @@ export type CommitContext = {
   readonly db: Db;
   readonly openings: WalletOpenings;
   readonly inDoubt: InDoubtCommits;
+  /** Of wallets that have no spending limits of their own. */
+  readonly defaultLimits: DefaultLimits;
 };
 
 /** The wallets of a batch that are locked, and those that other transactions have locked. */
@@ -51,7 +53,7 @@ type LockWallets = (tx: Tx, commands: readonly AuditedCommand[]) => Promise<Lock
 export const commitLocked = (
   context: CommitContext,
   commands: readonly AuditedCommand[],
-): Promise<Committed> => commitWith(context, commands, lockAll(context.openings));
+): Promise<Committed> => commitWith(context, commands, lockAll(context));
 
 /**
  * The same without the commands whose wallets another transaction has locked: their answer is
@@ -65,20 +67,19 @@ export async function commitUnlocked(
 ): Promise<Committed> {
   const { openings } = context;
   try {
-    return await commitWith(context, commands, briefly(lockFree(openings)));
+    return await commitWith(context, commands, briefly(lockFree(context)));
   } catch (err) {
     if (!isLockTimeout(err)) throw err;
   }
-  const first = await commitWith(context, commands, briefly(lockKnown));
+  const first = await commitWith(context, commands, briefly(lockKnown(context)));
   const done = [first];
   const answers = [...first.answers];
-  const left = commands.filter((c, i) => answers[i] === 'busy' && opensWallet(c));
+  const left = commands.filter((_command, i) => typeof answers[i] === 'string');
   const endsAtMs = performance.now() + maxOpeningMs;
-  for (const ref of distinctWallets(left).filter(({ id }) => !openings.isElsewhere(id))) {
+  for (const ref of refsToOpen(left).filter(({ id }) => !openings.isElsewhere(id))) {
     if (performance.now() >= endsAtMs) break;
-    const places = commands.flatMap((c, i) => (c.wallet.id === ref.id ? [i] : []));
-    const own = commands.filter((c) => c.wallet.id === ref.id);
-    const lock = briefly(lockFree(openings), openingWaitMs);
+    const { places, own } = findFirstOf(ref, commands, answers);
+    const lock = briefly(lockFree(context), openingWaitMs);
     const opened = await commitWith(context, own, lock).catch((err: unknown) => {
       if (isLockTimeout(err)) return undefined;
       if (!isCommitInDoubt(err)) return 'failed' as const;
@@ -95,29 +96,32 @@ export async function commitUnlocked(
   return { ...first, answers, changed: done.flatMap(({ changed }) => changed) };
 }
 
+/** What still waits for this wallet, but for what is behind a command that waits for another. */
+function findFirstOf(
+  ref: WalletRef,
+  commands: readonly AuditedCommand[],
+  answers: readonly (Result<AuditedDecision> | Busy)[],
+) {
+  const places: number[] = [];
+  const own: AuditedCommand[] = [];
+  const blocked = new Set<string>();
+  commands.forEach((command, place) => {
+    if (typeof answers[place] !== 'string') return;
+    const ids = idsOf(command);
+    if (ids.includes(ref.id) && !ids.some((id) => blocked.has(id))) {
+      places.push(place);
+      own.push(command);
+    } else for (const id of ids) blocked.add(id);
+  });
+  return { places, own };
+}
+
+const idsOf = (command: AuditedCommand): readonly string[] =>
+  walletsOf(command).map(({ id }) => id);
+
 /** How long one commit opens wallets one by one, and waits for each. */
 const maxOpeningMs = 200;
 const openingWaitMs = 2;
-
-/** Wallets that another transaction was opening a moment ago. */
-export type WalletOpenings = {
-  isElsewhere(walletId: string): boolean;
-  noteElsewhere(walletId: string): void;
-};
-
-const elsewhereMs = 500;
-
-export function createWalletOpenings(): WalletOpenings {
-  const untilMs = new Map<string, number>();
-  return {
-    isElsewhere: (id) => (untilMs.get(id) ?? 0) > performance.now(),
-    noteElsewhere: (id) => {
-      const nowMs = performance.now();
-      for (const [known, endMs] of untilMs) if (endMs <= nowMs) untilMs.delete(known);
-      untilMs.set(id, nowMs + elsewhereMs);
-    },
-  };
-}
 
 /**
  * Commits as `commitOnce` does. A refusal for a wallet that is not open holds only if no other
@@ -131,7 +135,7 @@ async function commitWith(
   const isProven = new Set<string>();
   const opening = new Set<string>();
   const lockOthers: LockWallets = async (tx) => {
-    const others = commands.filter(({ wallet }) => !opening.has(wallet.id));
+    const others = commands.filter((command) => !idsOf(command).some((id) => opening.has(id)));
     const { wallets, busy } = await lock(tx, others);
     return { wallets, busy: new Set([...busy, ...opening]) };
   };
@@ -145,31 +149,36 @@ async function commitWith(
 
 /** Gives `unproven` if refusals need a proof that these wallets are not being opened. */
 async function commitOnce(
-  { db, inDoubt }: CommitContext,
+  { db, inDoubt, defaultLimits }: CommitContext,
   commands: readonly AuditedCommand[],
   lock: LockWallets,
   isProven: ReadonlySet<string>,
 ): Promise<Committed | { readonly unproven: readonly WalletRef[] }> {
-  let decided: Decided = { decisions: [], changed: [] };
+  let decided = nothingDecided;
   let free: readonly AuditedCommand[] = [];
   let unproven: readonly WalletRef[] = [];
   const work = async (tx: Tx): Promise<Committed> => {
     const { wallets, busy } = await lock(tx, commands);
-    free = busy.size === 0 ? commands : commands.filter(({ wallet }) => !busy.has(wallet.id));
-    const states = await readStates(tx, free, wallets);
-    decided = decideBatch(states, free, await readClock(tx));
+    const isHeld = isBehind(busy, idsOf);
+    const held = new Set(commands.filter(isHeld));
+    free = held.size === 0 ? commands : commands.filter((command) => !held.has(command));
+    const clockMs = await readClock(tx);
+    const states = await readStates(tx, free, wallets, clockMs, defaultLimits);
+    const asked = free.map((command) => inDoubt.withRefusal(command, states.entries));
+    decided = decideBatch(states, asked, clockMs);
     const { changed } = decided;
     const refused = free.filter((_command, i) => decided.decisions[i]?.kind === 'rejected');
     const isAbsent = ({ id }: WalletRef): boolean => !states.wallets.has(id) && !isProven.has(id);
     unproven = distinctWallets(refused).filter(isAbsent);
     // Rolls back: nothing may be written before the proof.
     if (unproven.length > 0) throw new Error('refusals are not proven yet');
-    if (changed.length > 0) await updateWallets(tx, changed);
-    const posted = await persistDecisions(tx, free, decided.decisions, inDoubt);
+    await updateLocked(tx, free, decided, { read: wallets, states });
+    const posted = await persistDecisions(tx, free, decided, inDoubt);
     let next = 0;
-    const answers = commands.map(({ wallet }): Result<AuditedDecision> | Busy =>
-      busy.has(wallet.id) ? 'busy' : (posted[next++] ?? 'busy'),
-    );
+    const answers = commands.map((command): Result<AuditedDecision> | Busy => {
+      if (!held.has(command)) return posted[next++] ?? 'busy';
+      return idsOf(command).some((id) => busy.has(id)) ? 'busy' : 'behind';
+    });
     return { answers, changed, states, markInDoubt };
   };
   const markInDoubt = (): void => inDoubt.add(free, decided.decisions);
@@ -184,9 +193,9 @@ async function commitOnce(
 
 /** All, but for those that are being opened elsewhere. */
 const lockAll =
-  ({ isElsewhere }: WalletOpenings): LockWallets =>
+  ({ openings: { isElsewhere }, defaultLimits }: CommitContext): LockWallets =>
   async (tx, commands) => {
-    const toOpen = distinctWallets(commands.filter(opensWallet));
+    const toOpen = await findToOpen(tx, commands, defaultLimits);
     const refs = distinctWallets(commands);
     const busy = new Set(refs.map(({ id }) => id).filter(isElsewhere));
     await openWallets(tx, toOpen.filter(({ id }) => !busy.has(id)).map(newWallet));
@@ -196,11 +205,13 @@ const lockAll =
 
 /** Those that exist and are free, and those that were not there. */
 const lockFree =
-  ({ isElsewhere }: WalletOpenings): LockWallets =>
+  ({ openings: { isElsewhere }, defaultLimits }: CommitContext): LockWallets =>
   async (tx, commands) => {
     const known = await lockExisting(tx, commands);
     const absent = new Set(known.absent.map(({ id }) => id));
-    const wanted = distinctWallets(commands.filter(opensWallet)).filter(({ id }) => absent.has(id));
+    const wanted = (await findToOpen(tx, commands, defaultLimits)).filter(({ id }) =>
+      absent.has(id),
+    );
     const toOpen = wanted.filter(({ id }) => !isElsewhere(id));
     await openWallets(tx, toOpen.map(newWallet));
     const opened = await readWallets(tx, toOpen, 'skip');
@@ -208,12 +219,15 @@ const lockFree =
   };
 
 /** Those that exist and are free; what would open a wallet waits. */
-const lockKnown: LockWallets = async (tx, commands) => {
-  const known = await lockExisting(tx, commands);
-  const absent = new Set(known.absent.map(({ id }) => id));
-  const toOpen = distinctWallets(commands.filter(opensWallet)).filter(({ id }) => absent.has(id));
-  return { wallets: known.wallets, busy: difference(known.busy, toOpen, []) };
-};
+const lockKnown =
+  ({ defaultLimits }: CommitContext): LockWallets =>
+  async (tx, commands) => {
+    const known = await lockExisting(tx, commands);
+    const absent = new Set(known.absent.map(({ id }) => id));
+    const wanted = await findToOpen(tx, commands, defaultLimits);
+    const toOpen = wanted.filter(({ id }) => absent.has(id));
+    return { wallets: known.wallets, busy: difference(known.busy, toOpen, []) };
+  };
 
 /** Waits for any lock only so long, and fails by it. */
 const briefly =

@@ -10,7 +10,7 @@ import { brlWalletOf, buildCommand } from '../../../tests/support/ledger/build-c
 import { createDb, type Db } from '../../platform/db/db.ts';
 import { createLog } from '../../platform/log.ts';
 import { createOptimisticCommit } from './optimistic-commit.ts';
-import { newWallet, type Command } from '../domain.ts';
+import { newWallet, type Command, walletsOf } from '../domain.ts';
 import type { AuditedDecision, AuditedCommand } from '../requests/audited-command.ts';
 import { explainDefects } from './alarms.ts';
 import { createGroupCommit, type GroupCommit } from './group-commit.ts';
@@ -44,8 +44,8 @@ afterEach(async () => {
 
 const createDaemon = (): GroupCommit<AuditedCommand, AuditedDecision> =>
   createGroupCommit<AuditedCommand, AuditedDecision>({
-    laneKey: (c) => c.wallet.id,
-    laneCount: 2,
+    keysOf: (c) => walletsOf(c).map(({ id }) => id),
+    maxCommits: 2,
     log,
     explain: explainDefects(log),
     commit: createOptimisticCommit(db),
@@ -255,7 +255,7 @@ describe('defects of one wallet', () => {
     await test.query('ALTER TABLE transactions DROP CONSTRAINT transactions_operation_check');
     const known = buildCommand(broken, { key: 'known' });
     await group.submit(known, waiting());
-    await test.query('UPDATE transactions SET operation = 9 WHERE id = $1', [known.transactionId]);
+    await test.query('UPDATE transactions SET operation = 32 WHERE id = $1', [known.transactionId]);
     const sent = [known, ...Array.from({ length: 20 }, () => buildCommand(other))];
     const results = await Promise.all(sent.map((command) => group.submit(command, waiting())));
     await test.query('UPDATE transactions SET operation = 1 WHERE id = $1', [known.transactionId]);

@@ -1,12 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import {
-  commitItems,
-  giveUpBusy,
-  isOverdue,
-  type CommitOptions,
-  type Item,
-} from './commit-items.ts';
+import { countCommands, type Item } from './commit-item.ts';
+import { commitItems, giveUpBusy, isOverdue, type CommitOptions } from './commit-items.ts';
 import type { CommitWatch } from './watch-commits.ts';
 
 /** How often a locked wallet is tried. */
@@ -16,16 +11,23 @@ const tryEveryMs = 50;
  * its commands begin here.
  */
 const suspectMs = 10_000;
-/** In one try, of all wallets and of one. */
+/** Commands in one try, of all wallets and of one. */
 const maxBatch = 1_024;
 const maxOfWallet = 256;
 /** Past it the commands of a wallet that is locked are refused at once. */
 const maxWaiting = 1_024;
 
+/**
+ * Commands on a wallet; or on several, once a command concerns two of them: these stay together
+ * until the queue is empty, so that each wallet keeps its order.
+ */
 type Queue<Command, Answer> = {
   items: Item<Command, Answer>[];
+  readonly keys: Set<string>;
   /** `performance.now` after which the empty queue is given up. */
   suspectUntilMs: number;
+  /** The queue that has its items since they were joined. */
+  joinedTo: Queue<Command, Answer> | undefined;
 };
 
 export type LockedWallets<Command, Answer> = {
@@ -45,36 +47,26 @@ export function createLockedWallets<Command, Answer>(
   watch: CommitWatch<Command, Answer>,
   onEmpty: () => void,
 ): LockedWallets<Command, Answer> {
-  const queues = new Map<string, Queue<Command, Answer>>();
+  const { queues, listQueues, drop, moveBack, queueOf } = createQueues<Command, Answer>();
   let isTrying = false;
 
-  const queueOf = (key: string): Queue<Command, Answer> => {
-    const known = queues.get(key) ?? { items: [], suspectUntilMs: 0 };
-    queues.set(key, known);
-    return known;
-  };
   const isEmpty = (): boolean => [...queues.values()].every(({ items }) => items.length === 0);
   const tryOnce = async (): Promise<void> => {
-    const batch = takeSome(queues);
+    const { batch, tried } = takeSome(listQueues());
+    // Others come first next time.
+    for (const queue of tried.keys()) moveBack(queue);
     const busy = await watch.run(
       batch,
       () => commitItems(batch, options, 'skip'),
-      () => dropOverdue(queues.values()),
+      () => dropOverdue(listQueues()),
     );
-    const tried = new Set(batch.map(({ command }) => options.laneKey(command)));
-    const left = new Map<string, Item<Command, Answer>[]>();
-    for (const item of busy) {
-      const key = options.laneKey(item.command);
-      left.set(key, [...(left.get(key) ?? []), item]);
-    }
-    /** Its last command in this try was left out, or refused for that. */
-    const isLocked = (key: string): boolean =>
-      batch.findLast(({ command }) => options.laneKey(command) === key)?.isBusy === true;
-    for (const key of tried) {
-      const queue = queueOf(key);
-      queue.items = [...(left.get(key) ?? []), ...queue.items];
-      if (isLocked(key)) queue.suspectUntilMs = performance.now() + suspectMs;
-      else if (queue.items.length === 0) queues.delete(key);
+    const left = new Set(busy);
+    for (const [served, taken] of tried) {
+      const queue = currentOf(served);
+      queue.items = [...taken.filter((item) => left.has(item)), ...queue.items];
+      // Its last command in this try was left out, or refused for that.
+      if (taken.at(-1)?.isBusy === true) queue.suspectUntilMs = performance.now() + suspectMs;
+      else if (queue.items.length === 0) drop(queue);
     }
     if (busy.length > 0) await sleep(tryEveryMs);
   };
@@ -87,8 +79,8 @@ export function createLockedWallets<Command, Answer>(
   };
   const forget = (): void => {
     const nowMs = performance.now();
-    for (const [key, { items, suspectUntilMs }] of queues) {
-      if (items.length === 0 && nowMs >= suspectUntilMs && !isTrying) queues.delete(key);
+    for (const queue of listQueues()) {
+      if (queue.items.length === 0 && nowMs >= queue.suspectUntilMs && !isTrying) drop(queue);
     }
   };
 
@@ -102,7 +94,7 @@ export function createLockedWallets<Command, Answer>(
     add: (items) => {
       const suspectUntilMs = performance.now() + suspectMs;
       for (const item of items) {
-        const queue = queueOf(options.laneKey(item.command));
+        const queue = queueOf(item.keys);
         queue.suspectUntilMs = suspectUntilMs;
         // Where the wallet was locked a while ago only, it is tried before any is refused.
         const isFull = queue.items.length >= maxWaiting && queue.items[0]?.isBusy === true;
@@ -115,22 +107,80 @@ export function createLockedWallets<Command, Answer>(
   };
 }
 
+/** The queues by the wallets that they are of. */
+function createQueues<Command, Answer>() {
+  const queues = new Map<string, Queue<Command, Answer>>();
+  const listQueues = (): Set<Queue<Command, Answer>> => new Set(queues.values());
+  const drop = (queue: Queue<Command, Answer>): void => {
+    for (const key of queue.keys) queues.delete(key);
+  };
+  const moveBack = (queue: Queue<Command, Answer>): void => {
+    drop(queue);
+    for (const key of queue.keys) queues.set(key, queue);
+  };
+  /** The queue of these wallets. What was in several, for none of them the same wallet, is joined. */
+  const queueOf = (keys: readonly string[]): Queue<Command, Answer> => {
+    const known = new Set(keys.flatMap((key) => queues.get(key) ?? []));
+    const [first, ...rest] = known;
+    const queue = first ?? createQueue<Command, Answer>();
+    for (const other of rest) {
+      queue.items = [...queue.items, ...other.items];
+      queue.suspectUntilMs = Math.max(queue.suspectUntilMs, other.suspectUntilMs);
+      for (const key of other.keys) queue.keys.add(key);
+      other.joinedTo = queue;
+    }
+    for (const key of keys) queue.keys.add(key);
+    if (known.size !== 1 || keys.length > 1) for (const key of queue.keys) queues.set(key, queue);
+    return queue;
+  };
+  return { queues, listQueues, drop, moveBack, queueOf };
+}
+
+const createQueue = <Command, Answer>(): Queue<Command, Answer> => ({
+  items: [],
+  keys: new Set(),
+  suspectUntilMs: 0,
+  joinedTo: undefined,
+});
+
+/** The queue that has its items now. */
+function currentOf<Command, Answer>(queue: Queue<Command, Answer>): Queue<Command, Answer> {
+  let current = queue;
+  while (current.joinedTo) current = current.joinedTo;
+  return current;
+}
+
 /** Answers what waits and is out of time. */
 function dropOverdue<Command, Answer>(queues: Iterable<Queue<Command, Answer>>): void {
   for (const queue of queues) queue.items = queue.items.filter((item) => !isOverdue(item));
 }
 
-/** Some of each wallet's items, from the wallets that were served longest ago. */
-function takeSome<Command, Answer>(
-  queues: Map<string, Queue<Command, Answer>>,
-): Item<Command, Answer>[] {
+/** Some of each queue's items, from the queues that were served longest ago. */
+function takeSome<Command, Answer>(queues: Iterable<Queue<Command, Answer>>) {
   const batch: Item<Command, Answer>[] = [];
-  for (const [key, queue] of [...queues]) {
-    if (batch.length >= maxBatch) break;
-    if (queue.items.length === 0) continue;
-    batch.push(...queue.items.splice(0, Math.min(maxOfWallet, maxBatch - batch.length)));
-    queues.delete(key);
-    queues.set(key, queue);
+  const tried = new Map<Queue<Command, Answer>, readonly Item<Command, Answer>[]>();
+  let roomLeft = maxBatch;
+  for (const queue of queues) {
+    const { count, commands } = countFitting(queue.items, Math.min(maxOfWallet, roomLeft));
+    const taken = queue.items.splice(0, count);
+    if (taken.length === 0) continue;
+    batch.push(...taken);
+    tried.set(queue, taken);
+    roomLeft -= commands;
   }
-  return batch;
+  return { batch, tried };
+}
+
+/** How many items from the first on have at most so many commands, and how many these have. */
+function countFitting<Command, Answer>(
+  items: readonly Item<Command, Answer>[],
+  maxCommands: number,
+): { readonly count: number; readonly commands: number } {
+  let [count, commands] = [0, 0];
+  for (const item of items) {
+    if (commands + countCommands(item) > maxCommands) break;
+    commands += countCommands(item);
+    count += 1;
+  }
+  return { count, commands };
 }

@@ -18,6 +18,7 @@ import { createGroupCommit } from './group-commit.ts';
 import type { Busy } from './commit-items.ts';
 import type { AuditedDecision, AuditedCommand } from '../requests/audited-command.ts';
 import { findLedgerFaults } from '../../../tests/support/ledger/faults.ts';
+import { walletsOf } from '../domain.ts';
 
 const log = createLog('silent');
 let test: TestDatabase;
@@ -44,8 +45,8 @@ const command = ({
 /** A group commit of its own; several on one database are several daemons. */
 function createDaemon(db: Db = test.db, { deadlineMs = 20_000, isCancelled = false } = {}) {
   const group = createGroupCommit<AuditedCommand, AuditedDecision>({
-    laneKey: (c) => c.wallet.id,
-    laneCount: 2,
+    keysOf: (c) => walletsOf(c).map(({ id }) => id),
+    maxCommits: 2,
     log,
     explain: explainDefects(log),
     commit: createOptimisticCommit(db),
@@ -56,7 +57,7 @@ function createDaemon(db: Db = test.db, { deadlineMs = 20_000, isCancelled = fal
 
 const reasonsOf = (results: readonly (Result<AuditedDecision> | Busy)[]) =>
   results.flatMap((result) => {
-    if (result === 'busy') return [result];
+    if (typeof result === 'string') return [result];
     return result.ok ? [] : [result.rejection.reason];
   });
 
@@ -181,8 +182,8 @@ describe('faults', () => {
     const commitOnce = createOptimisticCommit(db);
     let calls = 0;
     const group = createGroupCommit<AuditedCommand, AuditedDecision>({
-      laneKey: (c) => c.wallet.id,
-      laneCount: 2,
+      keysOf: (c) => walletsOf(c).map(({ id }) => id),
+      maxCommits: 2,
       log,
       explain: explainDefects(log),
       commit: (...args) =>

@@ -1,30 +1,31 @@
 import type { Result } from '../../../core/reasons.ts';
 import {
   isCommitInDoubt,
-  readClock,
   sqlStateOf,
   type Db,
   type SendCommit,
   type Tx,
 } from '../../platform/db/db.ts';
+import { conflict, isLost, needsLock, readCachedStates } from './cached-states.ts';
 import { createInDoubtCommits } from './in-doubt-commits.ts';
 import {
   commitLocked,
   commitUnlocked,
-  createWalletOpenings,
   type CommitContext,
   type Committed,
 } from './locked-commit.ts';
 import type { Busy, LockMode } from './commit-items.ts';
+import { createWalletOpenings } from './wallet-openings.ts';
 import type { Command, Decision, States, WalletState } from '../domain.ts';
 import { decideBatch } from '../domain-batch.ts';
 import { createWalletCache, type WalletCache } from '../store/wallet-cache.ts';
 import * as inbox from '../store/inbox.ts';
 import type { AuditedDecision, AuditedCommand } from '../requests/audited-command.ts';
 import * as store from '../store/store.ts';
-import { distinctWallets, findCorrupt, keyOf, parentsOf } from '../store/states.ts';
+import { noDefaultLimits, type DefaultLimits, type Lasting } from '../store/rare-states.ts';
+import { distinctWallets, keyOf } from '../store/states.ts';
 import { compareAndSetWallets, type BalanceUpdate } from '../store/writes.ts';
-import { awaitAll, sendDecisions, type Decided } from './persist-decisions.ts';
+import { awaitAll, nothingDecided, sendDecisions } from './persist-decisions.ts';
 
 /** After a conflict so many batches are committed with locks; twice as many after the next one. */
 const minBackOff = 1;
@@ -49,21 +50,28 @@ export function createOptimisticCommit(
   db: Db,
   walletCache: WalletCache = createWalletCache(),
   alarms: Alarms = silent,
+  defaultLimits: DefaultLimits = noDefaultLimits,
 ): Commit {
-  const context = { db, openings: createWalletOpenings(), inDoubt: createInDoubtCommits() };
+  const openings = createWalletOpenings();
+  const context = { db, openings, inDoubt: createInDoubtCommits(), defaultLimits };
   let backOff = minBackOff;
   let lockedBatchesLeft = 0;
 
   const tryOptimistic = async (
     commands: readonly AuditedCommand[],
   ): Promise<Committed | undefined> => {
+    // The floor of a wallet is lowered under its lock, and what has expired is released there.
+    if (
+      commands.some(({ more, callerClass }) => more?.isForced === true || callerClass === 'system')
+    )
+      return undefined;
     if (lockedBatchesLeft > 0) {
       lockedBatchesLeft -= 1;
       return undefined;
     }
     const attempt = commitOptimistic(context, walletCache, commands);
     const committed = await attempt.catch((err: unknown) => {
-      if (err === unopened) return undefined;
+      if (err === needsLock) return undefined;
       // Also after an in-doubt commit: the next attempt will find what was done.
       lockedBatchesLeft = backOff;
       backOff = Math.min(maxBackOff, 2 * backOff);
@@ -90,6 +98,7 @@ export function createOptimisticCommit(
       const optimistic = mode === 'wait' ? await tryOptimistic(commands) : undefined;
       const committed = optimistic ?? (await commitWithLocks(commands, mode));
       for (const wallet of committed.changed) walletCache.set(wallet);
+      if (committed.lasting) rememberAnchors(walletCache, committed.lasting);
       return committed.answers;
     } catch (err) {
       for (const { id } of distinctWallets(commands)) walletCache.markStale(id);
@@ -127,30 +136,31 @@ function reportFaults(
   }
 }
 
-/**
- * True if the database has an older state of a wallet than this, or another one of the same seq.
- */
-const isLost = (wallet: WalletState, known: WalletState): boolean =>
-  wallet.seq < known.seq || (wallet.seq === known.seq && wallet.lastHash !== known.lastHash);
-
-/** A wallet that is not open has no row to compare with: the locked commit opens it. */
-const unopened = new Error('a wallet is not open');
-
-/** Thrown within a transaction, so that it is rolled back. */
-const conflict = new Error('the database differs from the wallet cache');
-
 /** Also a violated constraint: a key used before, a parent undone before, a seq taken. */
 const isConflict = (err: unknown): boolean =>
   err === conflict || /^2[23]/.test(sqlStateOf(err) ?? '');
 
+/** No later entry can come before a window in which the wallet has one already. */
+function rememberAnchors(walletCache: WalletCache, lasting: Lasting): void {
+  for (const [id, { anchors, startsAtMs }] of lasting) {
+    const wallet = walletCache.get(id);
+    if (wallet && wallet.lastAtMs >= startsAtMs) walletCache.setAnchors(id, anchors);
+  }
+}
+
 async function commitOptimistic(
-  { db, inDoubt }: CommitContext,
+  { db, inDoubt, defaultLimits }: CommitContext,
   walletCache: WalletCache,
   commands: readonly AuditedCommand[],
 ): Promise<Committed | undefined> {
-  let decided: Decided = { decisions: [], changed: [] };
+  let decided = nothingDecided;
   const work = async (tx: Tx, sendCommit: SendCommit): Promise<Committed> => {
-    const { states, clockMs } = await readCachedStates(tx, walletCache, commands);
+    const { states, clockMs, lasting } = await readCachedStates(
+      tx,
+      walletCache,
+      commands,
+      defaultLimits,
+    );
     decided = decideBatch(states, commands, clockMs);
     const rejected = findRejected(states, commands, decided.decisions);
     const updates = decided.changed.map((to) => toUpdate(states, to));
@@ -159,46 +169,16 @@ async function commitOptimistic(
     // A message that was refused before gets the same answer again; its wallet is locked by now.
     const checked = inbox.requireNew(tx, commands.filter(isMessage));
     const proven = checkRejected(tx, states, decided.changed, rejected);
-    const { answers, written } = sendDecisions(tx, commands, decided.decisions, inDoubt);
+    const { answers, written } = sendDecisions(tx, commands, decided, inDoubt);
     // Each of the writes fails by itself where nothing may be committed. A refusal is looked at.
     if (rejected.length === 0) sendCommit();
     await awaitAll([compared, checked, proven, written]);
-    return { answers, changed: decided.changed };
+    return { answers, changed: decided.changed, lasting };
   };
   return db.tx(work).catch((err: unknown) => {
     if (isCommitInDoubt(err)) inDoubt.add(commands, decided.decisions);
     throw err;
   });
-}
-
-/** The states in the cache, read where they are not there; parents are always read. */
-async function readCachedStates(
-  tx: Tx,
-  walletCache: WalletCache,
-  commands: readonly Command[],
-): Promise<{ readonly states: States; readonly clockMs: number }> {
-  const wallets = new Map<string, WalletState>();
-  const unknown = distinctWallets(commands).filter((ref) => {
-    const known = walletCache.get(ref.id);
-    if (known) wallets.set(ref.id, known);
-    return !known;
-  });
-  const parents = parentsOf(commands);
-  const [clockMs, read, entries, undone] = await Promise.all([
-    readClock(tx),
-    store.readWallets(tx, unknown, 'none'),
-    store.readEntries(tx, parents),
-    store.readUndone(tx, parents),
-  ]);
-  for (const wallet of read) {
-    const known = walletCache.getCommitted(wallet.id);
-    if (known && isLost(wallet, known)) throw conflict;
-    wallets.set(wallet.id, wallet);
-  }
-  const corrupt = await findCorrupt(tx, read);
-  // Or it was used between the two reads: with the lock that is certain.
-  if (corrupt.size > 0) throw conflict;
-  return { states: { wallets, entries, undone, refused: new Map(), corrupt }, clockMs };
 }
 
 /** The refused commands: no write compares these. Throws if `commitLocked` has to refuse them. */
@@ -213,7 +193,7 @@ function findRejected(
   const isAhead = (decision: Decision): boolean =>
     decision.kind === 'rejected' && decision.rejection.reason === 'WALLET_CLOCK_AHEAD';
   if (decisions.some(isAhead)) throw conflict;
-  if (distinctWallets(rejected).some(({ id }) => !states.wallets.has(id))) throw unopened;
+  if (distinctWallets(rejected).some(({ id }) => !states.wallets.has(id))) throw needsLock;
   return rejected;
 }
 
@@ -243,7 +223,9 @@ async function checkRejected(
     if (known === undefined || known.aheadAcceptedMs !== wallet.aheadAcceptedMs) return false;
     const isSameState = known.seq === wallet.seq && known.lastHash === wallet.lastHash;
     return (
-      isSameState && known.balanceMinor === wallet.balanceMinor && known.status === wallet.status
+      isSameState &&
+      known.balanceMinor === wallet.balanceMinor &&
+      known.terms.no === wallet.terms.no
     );
   };
   if (twins.size > 0 || wallets.length !== refs.length || !wallets.every(isSame)) throw conflict;
@@ -253,6 +235,6 @@ const isMessage = ({ callerClass }: Command): boolean => callerClass === 'messag
 
 function toUpdate(states: States, to: WalletState): BalanceUpdate {
   const from = states.wallets.get(to.id);
-  if (!from) throw unopened;
+  if (!from) throw needsLock;
   return { from, to };
 }

@@ -3,34 +3,31 @@ import { appendAudits } from '../../platform/audit/audit.ts';
 import { appendPacks } from '../../platform/audit/packs.ts';
 import type { Tx } from '../../platform/db/db.ts';
 import { toAuditRecords } from '../requests/audit.ts';
-import type { Command, Decision, NewEntry, WalletState } from '../domain.ts';
-import { isRemembered } from '../domain-batch.ts';
+import type { Command, Decision, NewEntry } from '../domain.ts';
+import { isRemembered, type DecidedBatch } from '../domain-batch.ts';
 import * as inbox from '../store/inbox.ts';
 import { appendEvents } from '../events/outbox.ts';
 import type { AuditedDecision, AuditedCommand } from '../requests/audited-command.ts';
 import type { InDoubtCommits } from './in-doubt-commits.ts';
+import { upsertHolds } from '../store/holds.ts';
 import { appendEntries } from '../store/writes.ts';
 
-/** What the domain decided on a batch, and the wallets' states after it. */
-export type Decided = {
-  readonly decisions: readonly Decision[];
-  readonly changed: readonly WalletState[];
-};
+export const nothingDecided: DecidedBatch = { decisions: [], implied: [], changed: [], holds: [] };
 
 /**
- * Writes what was decided: entries, refusals of messages, the outbox row, the audit log. The
+ * Writes what was decided: entries, holds, refusals of messages, the outbox row, the audit log. The
  * wallets' rows are the caller's. An answer for each command.
  */
 export async function persistDecisions(
   tx: Tx,
   commands: readonly AuditedCommand[],
-  decisions: readonly Decision[],
+  decided: DecidedBatch,
   inDoubt: InDoubtCommits,
 ): Promise<readonly Result<AuditedDecision>[]> {
-  const refusals = toRefusals(commands, decisions);
+  const refusals = toRefusals(commands, decided.decisions);
   const kept = await inbox.insertRefusals(tx, refusals);
   const newRefusals = refusals.filter((refusal) => kept.has(refusal.command.transactionId));
-  const { answers, written } = sendDecisions(tx, commands, decisions, inDoubt, newRefusals);
+  const { answers, written } = sendDecisions(tx, commands, decided, inDoubt, newRefusals);
   await written;
   return answers;
 }
@@ -48,16 +45,18 @@ type Persisted = {
 export function sendDecisions(
   tx: Tx,
   commands: readonly AuditedCommand[],
-  decisions: readonly Decision[],
+  { decisions, implied, holds }: DecidedBatch,
   inDoubt: InDoubtCommits,
   newRefusals: readonly inbox.Refusal[] = [],
 ): Persisted {
-  const entries = acceptedEntries(decisions);
+  const entries = [...implied];
+  addAccepted(entries, decisions);
   const answers = decisions.map((decision, i) => toAnswer(decision, commands[i], inDoubt));
   const audit = toAuditRecords(commands, answers, decisions);
   // Sent together: the server works on one while the next is being made.
   const written = awaitAll([
     appendEntries(tx, entries),
+    upsertHolds(tx, holds),
     appendEvents(tx, entries, newRefusals),
     appendAudits(tx, audit.entries),
     appendPacks(tx, audit.packs),
@@ -75,12 +74,10 @@ export async function awaitAll(works: readonly Promise<unknown>[]): Promise<void
   if (errors.length > 0) throw errors[0];
 }
 
-function acceptedEntries(decisions: readonly Decision[]): NewEntry[] {
-  const entries: NewEntry[] = [];
+function addAccepted(entries: NewEntry[], decisions: readonly Decision[]): void {
   for (const decision of decisions) {
     if (decision.kind === 'accepted') entries.push(...decision.entries);
   }
-  return entries;
 }
 
 /** What messages were refused for the first time in this batch. */
@@ -107,7 +104,11 @@ export function toAnswer(
   if (decision.kind === 'rejected') return { ok: false, rejection: decision.rejection };
   const [entry] = decision.entries;
   if (!entry) throw new Error('an accepted command has no entry');
-  if (decision.kind === 'accepted') return succeed({ entry, isReplayed: false });
+  if (decision.kind === 'accepted') {
+    const { hold } = decision;
+    if (!hold) return succeed({ entry, isReplayed: false });
+    return succeed({ entry, isReplayed: false, hold: { hold, atMs: entry.occurredAtMs } });
+  }
   const isOwn = command !== undefined && inDoubt?.wrote(command, entry) === true;
   return succeed({ entry, isReplayed: !isOwn });
 }

@@ -6,7 +6,7 @@ const turnMs = 50;
 type Options = {
   /** How many commands have come so far. */
   countPushed(): number;
-  /** Commits what the lanes have; undefined where they have nothing. */
+  /** Commits what is ready; undefined where nothing is. */
   commit(): Promise<void> | undefined;
   /** Called when another small commit may begin. */
   onEnd(): void;

@@ -1,8 +1,9 @@
-import { isOverdue, type Item } from './commit-items.ts';
+import type { Item } from './commit-item.ts';
+import { isOverdue } from './commit-items.ts';
 
 const lookEveryMs = 100;
 /** Within it a commit answers its callers itself, and nothing is looked at. */
-const slowMs = 250;
+export const slowMs = 250;
 
 export type CommitWatch<Command, Answer> = {
   /** Runs a commit with this batch. `answerBehind` answers those behind it whose time is over. */

@@ -1,4 +1,4 @@
-import type { Operation } from '../../../core/operations.ts';
+import { hasParent, type Operation } from '../../../core/operations.ts';
 import { reasonCodes, type Rejection, type Result } from '../../../core/reasons.ts';
 import {
   commandsExchange,
@@ -14,9 +14,12 @@ import type { GroupCommit } from '../commit/group-commit.ts';
 import { poison, readEmitted, type EmittedRequest, type Poison } from './messages.ts';
 import { outboxFull } from './outbox-full.ts';
 import type { AuditedDecision, AuditedCommand } from '../requests/audited-command.ts';
+import type { HoldDays } from '../requests/hold-days.ts';
+import { isParent, otherSideOf, parentKey, parentMadeBy, type Parent } from '../requests/items.ts';
 import { toCommand } from '../requests/request.ts';
+import { createStoppedWallets } from '../requests/stopped-wallets.ts';
 import type { WalletRefs } from '../requests/wallet-refs.ts';
-import { findCurrencyOf } from '../store/reads.ts';
+import { findParents } from '../store/reads.ts';
 import type { KnownUsers } from '../requests/users.ts';
 
 export type EmittedOptions = {
@@ -28,13 +31,14 @@ export type EmittedOptions = {
   readonly queue: string;
   /** What messages may ask for. */
   readonly allowedOperations: ReadonlySet<Operation>;
+  readonly holdDays?: HoldDays;
   /** True while the outbox has no room: then messages wait. */
   readonly isOutboxFull: () => boolean;
 };
 
 const done: Handling = { kind: 'done' };
 const held: Handling = { kind: 'held' };
-/** A full commit for each of two lanes. */
+/** Two full commits, which may run beside each other. */
 const maxBatch = 2_048;
 /** Within the time that Postgres lets a replay's transaction wait for it. */
 const waitMs = 25_000;
@@ -67,7 +71,7 @@ async function handleEmitted(
   const commands = read.filter((item): item is Command => !('kind' in item));
   const results = await commitAll(options, commands);
   let next = 0;
-  return read.map((item) => ('kind' in item ? item : toHandling(results[next++])));
+  return read.map((item) => ('kind' in item ? item : toHandling(results[next++], item)));
 }
 
 /** Throws while the outbox has no room. */
@@ -85,21 +89,40 @@ export async function readMessages(
   const unknown = await findUnknownUsers(options, requests);
   const read: (Command | Poison)[] = [];
   // Parents that are not committed yet, since they come in the same batch.
-  const currencies = new Map<string, string>();
+  const parents = new Map<string, Command>();
   for (const request of requests) {
-    if ('kind' in request) read.push(request);
-    else if (unknown.has(request.userId)) read.push(poison('USER_NOT_FOUND', 'data.userId'));
-    else if (!options.allowedOperations.has(request.operation)) {
-      read.push(poison('OPERATION_NOT_ALLOWED', 'data.transaction.operation'));
-    } else {
-      // Awaited only where the database has to be asked: that is seldom.
-      const reading = readCommand(options, request, currencies);
-      const command = reading instanceof Promise ? await reading : reading;
-      if (!('kind' in command)) currencies.set(command.transactionId, command.wallet.currency);
-      read.push(command);
+    if ('kind' in request) {
+      read.push(request);
+      continue;
     }
+    const refused = findRefusal(options, request, unknown);
+    if (refused) {
+      read.push(refused);
+      continue;
+    }
+    // Awaited only where the database has to be asked: that is seldom.
+    const reading = readCommand(options, request, parents);
+    const command = reading instanceof Promise ? await reading : reading;
+    if (!('kind' in command) && isParent(command, '')) {
+      parents.set(command.transactionId, command);
+    }
+    read.push(command);
   }
   return read;
+}
+
+/** Why a request that is well formed can never be handled as things are; undefined if it can. */
+function findRefusal(
+  { allowedOperations }: EmittedOptions,
+  { userId, otherUserId, operation }: EmittedRequest,
+  unknown: ReadonlySet<string>,
+): Poison | undefined {
+  if (unknown.has(userId)) return poison('USER_NOT_FOUND', 'data.userId');
+  if (otherUserId !== undefined && unknown.has(otherUserId)) {
+    return poison('USER_NOT_FOUND', 'data.transaction.toUserId');
+  }
+  if (allowedOperations.has(operation)) return undefined;
+  return poison('OPERATION_NOT_ALLOWED', 'data.transaction.operation');
 }
 
 /**
@@ -123,20 +146,18 @@ export async function commitAll(
   { groupCommit }: EmittedOptions,
   commands: readonly AuditedCommand[],
 ): Promise<readonly (Result<AuditedDecision> | undefined)[]> {
-  const stopped = new Map<string, Rejection>();
+  const stopped = createStoppedWallets();
   const waiting = {
     deadlineMs: performance.now() + waitMs,
     busyAfterMs,
-    isCancelled: ({ wallet }: Command) => stopped.has(wallet.id),
-    onGivenUp: (rejection: Rejection, { wallet }: Command) => {
-      if (!stopped.has(wallet.id)) stopped.set(wallet.id, rejection);
-    },
+    isCancelled: (command: Command) => stopped.find(command) !== undefined,
+    onGivenUp: (rejection: Rejection, command: Command) => stopped.add(command, rejection),
   };
   const { completed } = await groupCommit.submitMany(commands, waiting);
   const results = await completed;
   return results.map((result, i) => {
-    const walletId = commands[i]?.wallet.id ?? '';
-    const rejection = result.ok ? undefined : stopped.get(walletId);
+    const command = commands[i];
+    const rejection = result.ok || !command ? undefined : stopped.find(command);
     const isHeldBack = !result.ok && result.rejection.reason === 'CANCELLED';
     return isHeldBack && rejection ? { ok: false, rejection } : result;
   });
@@ -146,7 +167,11 @@ async function findUnknownUsers(
   { users }: EmittedOptions,
   requests: readonly (EmittedRequest | Poison)[],
 ): Promise<ReadonlySet<string>> {
-  const ids = requests.flatMap((request) => ('kind' in request ? [] : [request.userId]));
+  const ids = requests.flatMap((request) => {
+    if ('kind' in request) return [];
+    const { userId, otherUserId } = request;
+    return otherUserId === undefined ? [userId] : [userId, otherUserId];
+  });
   try {
     return await users.findUnknown([...new Set(ids)]);
   } catch (cause) {
@@ -156,18 +181,26 @@ async function findUnknownUsers(
 }
 
 function readCommand(
-  { db, defaultCurrency, walletRefs }: EmittedOptions,
+  { db, defaultCurrency, walletRefs, holdDays }: EmittedOptions,
   request: EmittedRequest,
-  currencies: ReadonlyMap<string, string>,
+  parents: ReadonlyMap<string, Command>,
 ): Command | Poison | Promise<Command | Poison> {
   const { parentId, userId } = request;
-  const read = (currency = defaultCurrency): Command | Poison => {
-    const command = toCommand({ ...request, currency }, walletRefs);
+  const read = (parent: Parent | undefined): Command | Poison => {
+    const currency = request.currency ?? parent?.currency ?? defaultCurrency;
+    const { operation } = request;
+    const otherUserId = hasParent(operation) ? otherSideOf(operation, parent) : request.otherUserId;
+    const command = toCommand({ ...request, currency, otherUserId }, walletRefs, holdDays);
     return command.ok ? command.value : toPoison(command.rejection);
   };
-  const known = request.currency ?? (parentId === undefined ? undefined : currencies.get(parentId));
-  if (known !== undefined || parentId === undefined) return read(known);
-  return db.read((tx) => findCurrencyOf(tx, parentId, userId)).then(read);
+  if (parentId === undefined) return read(undefined);
+  const made = parents.get(parentId);
+  const known = made && parentMadeBy(made, userId);
+  if (known) return read(known);
+  const key = { id: parentId, userId };
+  return db
+    .read((tx) => findParents(tx, [key]))
+    .then((found) => read(found.get(parentKey(userId, parentId))));
 }
 
 /** The fields of the envelope, by their names in the domain. */
@@ -178,6 +211,12 @@ const fieldPaths: Readonly<Record<string, string>> = {
   currency: 'data.transaction.currency',
   merchant: 'data.transaction.merchant',
   description: 'data.transaction.description',
+  to_user_id: 'data.transaction.toUserId',
+  via: 'data.transaction.via',
+  expires_at: 'data.transaction.expiresAt',
+  expires_in_seconds: 'data.transaction.expiresInSeconds',
+  keep_rest: 'data.transaction.keepRest',
+  metadata: 'data.transaction.metadata',
 };
 
 function toPoison({ reason, metadata }: Rejection): Poison {
@@ -204,13 +243,25 @@ const finalCodes: ReadonlySet<string> = new Set([
  * What becomes of a message; throws where all of them have to wait. Every refusal that is no answer
  * to the message is trouble that will pass: to wait loses nothing.
  */
-export function toHandling(result: Result<AuditedDecision> | undefined): Handling {
+export function toHandling(
+  result: Result<AuditedDecision> | undefined,
+  command: Pick<Command, 'wallet' | 'operation'>,
+): Handling {
   if (!result) throw new Error('a message got no answer');
   if (result.ok) return done;
   const { reason, metadata } = result.rejection;
   if (metadata['cause'] === 'content') return poison('INTERNAL', 'body');
   if (ofOneWallet.has(reason)) return held;
-  if (forOperators.has(reason)) return poison(reason, 'data.userId');
+  if (forOperators.has(reason)) return poison(reason, pathOfWallet(metadata['walletId'], command));
   if (!finalCodes.has(reasonCodes[reason])) throw createTransientRejection(result.rejection);
   return done;
+}
+
+/** The field that names the wallet: one's own, or the one at the other side. */
+function pathOfWallet(
+  walletId: string | undefined,
+  { wallet, operation }: Pick<Command, 'wallet' | 'operation'>,
+): string {
+  if (walletId === undefined || walletId === wallet.id) return 'data.userId';
+  return operation === 'transfer' ? 'data.transaction.toUserId' : 'data.transaction.id';
 }

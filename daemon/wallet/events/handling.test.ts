@@ -1,12 +1,19 @@
+import { randomUUID } from 'node:crypto';
+
 import { describe, expect, it } from 'vitest';
 
 import { reasonCodes, refuse, succeed, type Reason, type Result } from '../../../core/reasons.ts';
+import { brlWalletOf } from '../../../tests/support/ledger/build-command.ts';
 import { findTransientRejection } from '../../platform/transient-rejection.ts';
+import type { Entry } from '../domain.ts';
 import type { AuditedDecision } from '../requests/audited-command.ts';
 import { toHandling } from './emitted-consumer.ts';
-import { decision, refusalOf } from './test-support.ts';
 
+const [ana, bia] = [randomUUID(), randomUUID()];
+const ofAna = { wallet: brlWalletOf(ana), operation: 'transfer' } as const;
+const decision: AuditedDecision = { entry: { seq: 1n } as Entry, isReplayed: false };
 const allReasons = Object.keys(reasonCodes) as Reason[];
+const refusalOf = (reason: Reason): Result<never> => refuse(reason, `because ${reason}`);
 
 /** Reasons of refusals that keep a message, or all of them, waiting. */
 const waits: readonly Reason[] = [
@@ -20,7 +27,7 @@ const waits: readonly Reason[] = [
 /** What a result makes of its message; `all wait` where it holds the others, too. */
 function handlingOf(result: Result<AuditedDecision> | undefined): string {
   try {
-    return toHandling(result).kind;
+    return toHandling(result, ofAna).kind;
   } catch (err) {
     return findTransientRejection(err) ? 'all wait' : 'defect';
   }
@@ -44,7 +51,7 @@ describe('what becomes of a message', () => {
   it.each(['OUTCOME_UNKNOWN', 'DATABASE_UNAVAILABLE', 'DATABASE_BUSY', 'OUTBOX_FULL'] as const)(
     'a refusal with %s holds all messages, with that reason',
     (reason) => {
-      expect(() => toHandling(refusalOf(reason))).toThrow(`because ${reason}`);
+      expect(() => toHandling(refusalOf(reason), ofAna)).toThrow(`because ${reason}`);
       expect(handlingOf(refusalOf(reason))).toBe('all wait');
     },
   );
@@ -53,13 +60,20 @@ describe('what becomes of a message', () => {
     'a refusal with %s is a dead letter for operators',
     (reason) => {
       const letter = { kind: 'dead', reason, field: 'data.userId' };
-      expect(toHandling(refusalOf(reason))).toEqual(letter);
+      expect(toHandling(refusalOf(reason), ofAna)).toEqual(letter);
     },
   );
 
+  it('a dead letter about the wallet at the other side names the field that leads to it', () => {
+    const result = refuse('WALLET_CORRUPT', 'corrupt', { walletId: brlWalletOf(bia).id });
+    expect(toHandling(result, ofAna)).toMatchObject({ field: 'data.transaction.toUserId' });
+    const undo = { ...ofAna, operation: 'reversal' } as const;
+    expect(toHandling(result, undo)).toMatchObject({ field: 'data.transaction.id' });
+  });
+
   it('content that the database refuses is a dead letter', () => {
     const result = refuse('INTERNAL', 'bad', { cause: 'content' });
-    expect(toHandling(result)).toEqual({ kind: 'dead', reason: 'INTERNAL', field: 'body' });
+    expect(toHandling(result, ofAna)).toEqual({ kind: 'dead', reason: 'INTERNAL', field: 'body' });
   });
 
   it('an answer is done, and a missing one is a defect', () => {

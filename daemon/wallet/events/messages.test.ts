@@ -9,6 +9,10 @@ import { readEmitted } from './messages.ts';
 /** In any letter case, and with white space around it. */
 const isWrittenUuid = (text: string): boolean => isUuid(text.trim().toLowerCase());
 
+/** RFC 3339 with an offset, and a day that there is. */
+const isWrittenTime = (text: string): boolean =>
+  z.iso.datetime({ offset: true }).safeParse(text.toUpperCase()).success;
+
 /** The shape that docs/events.md gives `transaction_emitted`: the check by hand must equal it. */
 const emittedSchema = z.object({
   pattern: z.literal('transaction_emitted'),
@@ -22,6 +26,13 @@ const emittedSchema = z.object({
       currency: z.string().nullish(),
       description: z.string().nullish(),
       merchant: z.string().nullish(),
+      toUserId: z.string().refine(isWrittenUuid).nullish(),
+      via: z.string().nullish(),
+      expiresAt: z.string().refine(isWrittenTime).nullish(),
+      expiresInSeconds: z.int().nullish(),
+      keepRest: z.boolean().nullish(),
+      reference: z.string().nullish(),
+      metadata: z.record(z.string(), z.string()).nullish(),
     }),
   }),
 });
@@ -34,6 +45,13 @@ const transaction = {
   currency: 'BRL',
   description: 'a note',
   merchant: 'Bookshop',
+  toUserId: null,
+  via: 'itau',
+  expiresAt: '2026-11-22T18:00:00-03:00',
+  expiresInSeconds: null,
+  keepRest: false,
+  reference: 'NF-7',
+  metadata: { order: '4711' },
 };
 const emitted = {
   pattern: 'transaction_emitted',
@@ -72,12 +90,14 @@ it('the check of transaction_emitted finds the same fault as the schema, or none
       const parsed = emittedSchema.safeParse(body);
       const request = readEmitted(inbound(body), 'BRL');
       if (!parsed.success) {
-        const field = parsed.error.issues[0]?.path.join('.');
+        const field = parsed.error.issues[0]?.path.slice(0, 3).join('.');
         const reason = field === 'pattern' ? 'UNKNOWN_PATTERN' : 'INVALID_FIELD';
         expect(request).toEqual({ kind: 'dead', reason, field: field === '' ? 'body' : field });
       } else if ('kind' in request) {
         // What the fields mean is looked at after their shape.
-        expect(request.field).toMatch(/^data\.transaction\.(amount|operation|currency)$/);
+        expect(request.field).toMatch(
+          /^data\.transaction\.(amount|operation|currency|reference|toUserId)$/,
+        );
       } else {
         right += 1;
         expect(request.userId).toBe(parsed.data.data.userId.trim().toLowerCase());
@@ -107,4 +127,42 @@ it('a message id whose bytes are not UTF-8 is refused', () => {
     reason: 'INVALID_FIELD',
     field: 'messageId',
   });
+});
+
+it('a recipient of an undo, and a reference that contradicts the metadata, are refused', () => {
+  const asked = (transaction: object) =>
+    readEmitted(inbound({ ...emitted, data: { userId, transaction } }), 'BRL');
+  const undo = { operation: 'reversal', id: transaction.id };
+  expect(asked({ ...undo, toUserId: null })).toMatchObject({ operation: 'reversal' });
+  expect(asked({ ...undo, toUserId: userId })).toMatchObject({
+    field: 'data.transaction.toUserId',
+  });
+  const deposit = { operation: 'deposit', amount: '1', reference: 'NF-7' };
+  expect(asked({ ...deposit, metadata: { a: '1' } })).toMatchObject({
+    metadata: { a: '1', reference: 'NF-7' },
+  });
+  for (const wrong of [{ metadata: { reference: 'NF-8' } }, { reference: ' ' }]) {
+    expect(asked({ ...deposit, ...wrong })).toMatchObject({ field: 'data.transaction.reference' });
+  }
+});
+
+it('a part of a parent is read in the currency of the message, and needs one', () => {
+  const asked = (transaction: object) =>
+    readEmitted(inbound({ ...emitted, data: { userId, transaction } }), 'BRL');
+  const undo = { operation: 'cancellation', id: transaction.id, amount: '40' };
+  expect(asked({ ...undo, currency: 'JPY' })).toMatchObject({ amountMinor: 40n, currency: 'JPY' });
+  expect(asked(undo)).toMatchObject({ reason: 'CURRENCY_REQUIRED' });
+});
+
+it('a number never names an operation above the five', () => {
+  const asked = (operation: unknown) =>
+    readEmitted(
+      inbound({ ...emitted, data: { userId, transaction: { operation, id: userId } } }),
+      'BRL',
+    );
+  expect(asked(4)).toMatchObject({ operation: 'cancellation' });
+  for (const number of [5, 6, -1]) {
+    expect(asked(number)).toMatchObject({ field: 'data.transaction.operation' });
+  }
+  expect(asked('transfer')).toMatchObject({ operation: 'transfer' });
 });

@@ -21,6 +21,7 @@ import { createHandlers } from '../rpc/handlers.ts';
 import type { AuditedDecision, AuditedCommand } from '../requests/audited-command.ts';
 import { createStreamHandlers } from '../rpc/stream.ts';
 import { createKnownUsers } from '../requests/users.ts';
+import { walletsOf } from '../domain.ts';
 
 const log = createLog('silent');
 const ana = randomUUID();
@@ -43,8 +44,8 @@ afterEach(async () => {
 
 function createService() {
   const groupCommit = createGroupCommit<AuditedCommand, AuditedDecision>({
-    laneKey: (c) => c.wallet.id,
-    laneCount: 2,
+    keysOf: (c) => walletsOf(c).map(({ id }) => id),
+    maxCommits: 2,
     log,
     explain: explainDefects(log),
     commit: createOptimisticCommit(test.db),
@@ -56,6 +57,7 @@ function createService() {
     selfServiceOperations: new Set(operations),
     localOperations: new Set(operations),
     isOutboxFull: () => state.isOutboxFull,
+    onEvents: () => undefined,
     trail: createAuditTrail({ db: test.db, log }),
   };
   const { createTransaction } = createHandlers(options);

@@ -123,7 +123,7 @@ function toPosting({ replay, read }: Readable, context: CallContext): AuditedCom
 }
 
 function toOutcome(item: Readable, result: Result<AuditedDecision> | undefined): ReplayOutcome {
-  const handling = toHandling(result);
+  const handling = toHandling(result, item.read);
   // The caller gets the transient reason, and the letter stays as it is.
   if (handling.kind === 'held' && result && !result.ok)
     throw createTransientRejection(result.rejection);
@@ -179,8 +179,8 @@ async function findEarlierEffect(
   }
   for (const id of [original, letter.attemptId]) {
     if (id === undefined || id === read.transactionId) continue;
-    const entry = await options.db.read((tx) => reads.findEntry(tx, id, undefined));
-    if (!entry) continue;
+    const sides = await options.db.read((tx) => reads.findSides(tx, id, undefined));
+    if (sides.length === 0) continue;
     return refuse(
       'IDEMPOTENCY_KEY_REUSED',
       `dead letter ${letter.id} took effect already, as transaction ${id}`,

@@ -47,17 +47,19 @@ export function create(
   const read = () =>
     parentCurrency === undefined
       ? Promise.reject(new Error('the database is not needed'))
-      : Promise.resolve(parentCurrency);
+      : Promise.resolve({
+          get: () => ({ currency: parentCurrency, contraAccount: 'external:cash' }),
+        });
   const emitted: Parameters<typeof createEmittedConsumer>[0] = {
     db: { read } as unknown as Db,
     groupCommit: createGroupCommit<AuditedCommand, AuditedDecision>({
-      laneKey: (command) => command.wallet.id,
-      laneCount: 2,
+      keysOf: (command) => [command.wallet.id],
+      maxCommits: 2,
       log,
       explain: (err) => refuse('INTERNAL', (err as Error).message).rejection,
       commit: (commands) => {
         const answers = commit(commands);
-        committed.push(...commands.filter((_command, i) => answers[i] !== 'busy'));
+        committed.push(...commands.filter((_command, i) => typeof answers[i] !== 'string'));
         return Promise.resolve(answers);
       },
     }),

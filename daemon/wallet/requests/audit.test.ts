@@ -3,9 +3,10 @@ import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 
 import { refuse, type Result } from '../../../core/reasons.ts';
-import { buildCommand } from '../../../tests/support/ledger/build-command.ts';
+import { brlWalletOf, buildCommand } from '../../../tests/support/ledger/build-command.ts';
 import { noStates } from '../../../tests/support/ledger/wallet-decider.ts';
 import type { AuditActor } from '../../platform/audit/audit.ts';
+import { packLines } from '../../platform/audit/events.ts';
 import { lineOf, toAuditRecords, withAudit, withAudits } from './audit.ts';
 import type { Command, Decision } from '../domain.ts';
 import { decideBatch } from '../domain-batch.ts';
@@ -152,6 +153,42 @@ describe('audit lines', () => {
     );
     expect(entries.map(({ line }) => line.result)).toEqual(['INSUFFICIENT_FUNDS', 'replayed']);
     expect(new Set(packs.map(({ id }) => id)).size).toBe(3);
+  });
+
+  it('lines share a row only with details of the same names, and lose none', () => {
+    const other = brlWalletOf(randomUUID());
+    const kinds: readonly Partial<Command>[] = [
+      {},
+      { operation: 'transfer', more: { other } },
+      { operation: 'withdraw', more: { isForced: true } },
+      { operation: 'transfer', more: { other, isForced: true } },
+    ];
+    for (let turn = 0; turn < kinds.length; turn += 1) {
+      const commands = Array.from({ length: 8 }, (_, i) => command(kinds[(turn + i) % 4]));
+      const outcomes = commands.map(() => post(command()));
+      const { entries, packs } = recordsOf(
+        commands.map((c) => withAudit(c, actor)),
+        outcomes,
+      );
+      expect(entries).toEqual([]);
+      const packed = packs.flatMap((pack) => {
+        const lines = pack.entries.map(({ line: { target, details = {} } }) => ({
+          ...{ target, requestId: 'request', details },
+        }));
+        const [names = [], ...rows] = packLines(lines);
+        return rows.map((row) => names?.map((name, i) => [name, row?.[i]]));
+      });
+      const read = packed.map((row) => Object.fromEntries(row ?? []) as Record<string, string>);
+      const of = (id: string) => read.find(({ transactionId }) => transactionId === id);
+      for (const { transactionId, wallet, more } of commands) {
+        expect(of(transactionId)).toMatchObject({
+          target: wallet.userId,
+          ...(more?.other ? { otherUserId: other.userId } : {}),
+          ...(more?.isForced ? { forced: 'true' } : {}),
+        });
+      }
+      expect(read).toHaveLength(commands.length);
+    }
   });
 
   it('a transaction that its own in-doubt commit made has its line already', () => {

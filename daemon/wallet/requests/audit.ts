@@ -2,10 +2,11 @@ import { randomUUID } from 'node:crypto';
 
 import { uuidV5 } from '../../../core/ids.ts';
 import { absoluteMinor, formatMinor } from '../../../core/money.ts';
+import { ofHold } from '../../../core/operations.ts';
 import type { Result } from '../../../core/reasons.ts';
 import type { AuditActor, AuditEntry, AuditLine } from '../../platform/audit/audit.ts';
 import type { AuditPack } from '../../platform/audit/packs.ts';
-import type { Command, Decision } from '../domain.ts';
+import type { Command, Decision, Entry } from '../domain.ts';
 import type {
   AuditedCommand,
   AuditedDecision,
@@ -44,6 +45,7 @@ const addAudit = (command: Command, audit: CommandAudit): AuditedCommand =>
         metadata: command.metadata,
         callerClass: command.callerClass,
         actor: command.actor,
+        more: command.more,
         audit,
       };
 
@@ -88,8 +90,8 @@ export function toAuditRecords(
   const entries: AuditEntry[] = [];
   const packs: AuditPack[] = [];
   for (const row of rows.values()) {
-    if (row.isCreated && row.decided.length > 1) packs.push(toPack(row));
-    else entries.push(toEntry(row));
+    if (!row.isCreated) entries.push(toEntry(row));
+    else for (const lines of splitByNames(row.decided)) addCreated(lines, entries, packs);
   }
   return { entries, packs };
 }
@@ -100,14 +102,33 @@ function nameOf({ principal }: AuditActor): string {
   return `${principal.userId} ${principal.role} ${principal.apiKey?.keyId ?? ''}`;
 }
 
-/** The row has the id that its first line would have by itself. */
-const toPack = ({ audit, decided }: Row): AuditPack => ({
-  id: idOf(audit, decided.slice(0, 1)),
-  entries: decided.map(({ command, outcome }) => ({
-    actor: command.audit?.actor ?? audit.actor,
-    line: commandLineOf(audit, command, outcome),
-  })),
-});
+type Line = Decided & { readonly audit: CommandAudit; readonly line: AuditLine };
+
+/** Lines that share a row have details of the same names, which follow from their commands. */
+function splitByNames(decided: readonly Decided[]): Iterable<readonly Line[]> {
+  const byNames = new Map<string, Line[]>();
+  for (const { command, outcome } of decided) {
+    const { audit } = command;
+    if (!audit) continue;
+    const line = commandLineOf(audit, command, outcome);
+    const names = Object.keys(line.details ?? {}).join(' ');
+    const lines = byNames.get(names);
+    if (lines) lines.push({ command, outcome, audit, line });
+    else byNames.set(names, [{ command, outcome, audit, line }]);
+  }
+  return byNames.values();
+}
+
+/** A row, which has the id that its first line would have by itself. */
+function addCreated(lines: readonly Line[], entries: AuditEntry[], packs: AuditPack[]): void {
+  const [first] = lines;
+  if (!first) return;
+  const { audit, line } = first;
+  const id = idOf(audit, [first]);
+  if (lines.length === 1) entries.push({ actor: audit.actor, id, line });
+  else
+    packs.push({ id, entries: lines.map((one) => ({ actor: one.audit.actor, line: one.line })) });
+}
 
 function toEntry({ audit, decided }: Row): AuditEntry {
   const [first] = decided;
@@ -119,7 +140,7 @@ function toEntry({ audit, decided }: Row): AuditEntry {
   return { actor: audit.actor, id: idOf(audit, decided), line };
 }
 
-/** Two lanes may each commit a part of one message: the first transaction distinguishes them. */
+/** Two commits may each have a part of one message: the first transaction distinguishes them. */
 const idOf = (audit: CommandAudit, decided: readonly Decided[]): string =>
   uuidV5(
     audit.id,
@@ -148,12 +169,16 @@ export function lineOf(
 
 type Details = Readonly<Record<string, string>> & { readonly userId: string };
 
+/** In the metadata of the transfer that closed its wallet: no other request can set it. */
+export const closingKey = 'dw.closing';
+
 /** Whose wallet, what and how much; without an outcome as it was asked for. */
 export function detailsOf(
-  { wallet, operation, amountMinor, transactionId }: Command,
+  { wallet, operation, amountMinor, transactionId, parentId, metadata, more }: Command,
   outcome: Result<AuditedDecision> | undefined,
 ): Details {
-  const moved = outcome?.ok ? absoluteMinor(outcome.value.entry.amountMinor) : amountMinor;
+  const moved = outcome?.ok ? movedBy(outcome.value.entry) : amountMinor;
+  const otherUserId = more?.other?.userId ?? more?.payeeUserId;
   return {
     userId: wallet.userId,
     operation,
@@ -161,8 +186,16 @@ export function detailsOf(
     // A refused undo may have named none.
     ...(moved === undefined ? {} : { amount: formatMinor(moved, wallet.exponent) }),
     transactionId,
+    ...(otherUserId === undefined ? {} : { otherUserId }),
+    ...(ofHold(operation) && parentId !== undefined ? { holdId: parentId } : {}),
+    // No limit stops the transfer that closes a wallet: it is not forced by anyone.
+    ...(more?.isForced === true && !(closingKey in metadata) ? { forced: 'true' } : {}),
   };
 }
+
+/** What it moved, or reserved or released where it moved nothing. */
+const movedBy = ({ amountMinor, more }: Entry): bigint =>
+  absoluteMinor(amountMinor === 0n ? (more?.heldMinor ?? 0n) : amountMinor);
 
 function groupLineOf({ kind, id }: AuditGroup, decided: readonly Decided[]): AuditLine {
   const owners = new Set(decided.map(({ command }) => command.wallet.userId));

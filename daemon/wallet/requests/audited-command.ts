@@ -1,5 +1,5 @@
 import type { AuditActor } from '../../platform/audit/audit.ts';
-import type { Command, Entry } from '../domain.ts';
+import type { Command, Entry, Hold } from '../domain.ts';
 
 /** Commands of one call, by an id that the caller has no say in. */
 export type AuditGroup = { readonly kind: 'stream' | 'batch'; readonly id: string };
@@ -22,4 +22,10 @@ export type CommandAudit = {
 export type AuditedCommand = Command & { readonly audit?: CommandAudit };
 
 /** A transaction as the caller gets it: its entry, and whether the key had been used before. */
-export type AuditedDecision = { readonly entry: Entry; readonly isReplayed: boolean };
+export type AuditedDecision = {
+  readonly entry: Entry;
+  readonly isReplayed: boolean;
+  /** Of a hold, capture or release: the hold after it; of a replay as it is at a later time. */
+  readonly hold?: HoldAt;
+};
+type HoldAt = { readonly hold: Hold; readonly atMs: number };

@@ -2,11 +2,11 @@ import type { Rejection } from '../../../core/reasons.ts';
 import type { AuditTrail } from '../../platform/audit/audit.ts';
 import type { Db } from '../../platform/db/db.ts';
 import type { CallContext } from '../../platform/grpc/calls.ts';
-import { findEntry } from '../store/reads.ts';
+import { findSides } from '../store/reads.ts';
 
 /**
- * A customer who was refused a transaction as absent: if it is another's, that is a denial. Staff
- * may see every transaction.
+ * A customer who was refused a transaction or hold as absent: if it is another's, that is a
+ * denial. Staff may see every transaction.
  */
 export function reportDenial(
   { db, trail }: { readonly db: Db; readonly trail: Pick<AuditTrail, 'recordForeign'> },
@@ -19,12 +19,13 @@ export function reportDenial(
   if (id === undefined || rejection.isDenial) return;
   if (principal.kind !== 'user' || principal.role !== 'customer') return;
   trail.recordForeign(context, method, rejection, async () => {
-    const entry = await db.read((tx) => findEntry(tx, id, undefined));
-    return entry !== undefined && entry.wallet.userId !== principal.userId;
+    const sides = await db.read((tx) => findSides(tx, id, undefined));
+    return sides.length > 0 && sides.every(({ wallet }) => wallet.userId !== principal.userId);
   });
 }
 
 function findAbsentId({ reason, metadata }: Rejection): string | undefined {
   if (reason === 'TRANSACTION_NOT_FOUND') return metadata['transactionId'];
+  if (reason === 'HOLD_NOT_FOUND') return metadata['holdId'] ?? metadata['parentId'];
   return reason === 'PARENT_NOT_FOUND' ? metadata['parentId'] : undefined;
 }

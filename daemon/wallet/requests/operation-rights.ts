@@ -1,4 +1,4 @@
-import type { Operation } from '../../../core/operations.ts';
+import { isSelfService, isUndo, type Operation } from '../../../core/operations.ts';
 import { refuse, succeed, type Result } from '../../../core/reasons.ts';
 import {
   asDenial,
@@ -6,7 +6,7 @@ import {
   deny,
   type UserPrincipal,
 } from '../../platform/access/access.ts';
-import type { Command } from '../domain.ts';
+import { walletsOf, type Command } from '../domain.ts';
 
 /** What customers may do: from anywhere, and from programs on this machine. */
 export type OpenOperations = {
@@ -25,21 +25,56 @@ export function checkOperation(
   const { role, userId } = principal;
   const isCustomer = role === 'customer';
   if (!isCustomer && ownerId === userId) return staffOwnWallet;
-  if (isCustomer && !(isLocal ? localOperations : selfServiceOperations).has(operation)) {
-    return asDenial(refuseOperation(operation, !isLocal && localOperations.has(operation)));
+  const isOpen = (open: ReadonlySet<Operation>) => isSelfService(operation) && open.has(operation);
+  if (isCustomer && !isOpen(isLocal ? localOperations : selfServiceOperations)) {
+    return asDenial(refuseOperation(operation, !isLocal && isOpen(localOperations)));
   }
   return checkOperationOfKey(principal, operation);
+}
+
+/**
+ * STAFF_OWN_WALLET: staff pay nothing to themselves, nor take back what they have received, nor
+ * reserve anything in their own favour.
+ */
+export function checkOther({ role, userId }: UserPrincipal, { more }: Command): Result<void> {
+  const isOwn = more?.other?.userId === userId || more?.payeeUserId === userId;
+  return role !== 'customer' && isOwn ? staffOwnWallet : succeed(undefined);
+}
+
+/** OPERATION_NOT_ALLOWED for a customer who forces something; undefined if it may be so. */
+export function checkForce({ role }: UserPrincipal, { more }: Command): Result<never> | undefined {
+  return role === 'customer' && more?.isForced === true ? forcedByCustomer : undefined;
+}
+
+const forcedByCustomer = asDenial(
+  refuse('OPERATION_NOT_ALLOWED', 'force must be absent: only staff force a transaction', {
+    field: 'force',
+  }),
+);
+
+/**
+ * An API key for one wallet reaches no other. It may pay other wallets from its own, and takes
+ * nothing back from them: `isOfDebit` says that an undone transaction paid from its wallet.
+ */
+export function checkReachOfKey(
+  principal: UserPrincipal,
+  { wallet, operation, more }: Command,
+  isOfDebit: boolean,
+): Result<void> {
+  const reached = checkWalletOfKey(principal, wallet.id);
+  if (!reached.ok || !more?.other || !isUndo(operation) || !isOfDebit) return reached;
+  return checkWalletOfKey(principal, more.other.id);
 }
 
 /** `isOpenLocally`: the defaults let programs on this machine do it, and a proxy forwarded this. */
 function refuseOperation(operation: Operation, isOpenLocally: boolean) {
   const field = { field: 'operation', operation };
   if (!isOpenLocally) {
-    const problem = `customers may not ${operation} here: ask the staff`;
+    const problem = `customers may not do this here (${operation}): ask the staff`;
     return refuse('OPERATION_NOT_ALLOWED', problem, field);
   }
   const problem =
-    `customers may ${operation} straight from this machine only, and a proxy forwarded this ` +
+    `customers may do this (${operation}) straight from this machine only, and a proxy forwarded this ` +
     'request: to let them do it from anywhere, name it in SELF_SERVICE_OPERATIONS on the server';
   const setting = 'SELF_SERVICE_OPERATIONS';
   return refuse('OPERATION_NOT_ALLOWED', problem, { ...field, setting });
@@ -68,11 +103,15 @@ function checkOperationOfKey({ apiKey }: UserPrincipal, operation: Operation): R
  */
 export function checkReplayer(
   principal: UserPrincipal,
-  { wallet, operation }: Command,
+  command: Command,
   isChanged: boolean,
 ): Result<void> {
+  const { wallet, operation } = command;
   if (principal.role === 'customer') return deny('a customer may not do this');
-  if (isChanged && wallet.userId === principal.userId) return staffOwnWallet;
+  const isOwn =
+    command.more?.payeeUserId === principal.userId ||
+    walletsOf(command).some(({ userId }) => userId === principal.userId);
+  if (isChanged && isOwn) return staffOwnWallet;
   const { apiKey } = principal;
   if (!apiKey) return succeed(undefined);
   const scope = 'transactions:write';

@@ -20,6 +20,14 @@ it('texts of a transaction that differ in their form only make the same command'
   expect(toCommand(written)).toEqual(toCommand(request));
 });
 
+it('how long a hold may last is not decided before it is known whether it was placed', () => {
+  const hold = { ...request, operation: 'hold', merchant: undefined } as const;
+  const asked = { ...hold, expiresInSeconds: 2n * 86_400n };
+  const command = toCommand(asked, undefined, { standard: 1, longest: 1 });
+  const more = { expiresInMs: 172_800_000, longestMs: 86_400_000 };
+  expect(command).toMatchObject({ ok: true, value: { more } });
+});
+
 it.each(['idempotencyKey', 'merchant'] as const)('a blank %s is refused', (name) => {
   expect(toCommand({ ...request, [name]: ' \u00a0' })).toMatchObject({
     ok: false,

@@ -42,10 +42,10 @@ describe('failures', () => {
     await at
       .database()
       .query('ALTER TABLE transactions DROP CONSTRAINT transactions_operation_check');
-    await at.database().query('UPDATE transactions SET operation = 9');
+    await at.database().query('UPDATE transactions SET operation = 32');
     const items = [deposit(bia), known, deposit(ana), deposit(bia)];
     const outcomes = await createBatchService(at.database()).outcomes(items);
-    await at.database().query('UPDATE transactions SET operation = 1 WHERE operation = 9');
+    await at.database().query('UPDATE transactions SET operation = 1 WHERE operation = 32');
     expect(outcomes).toEqual(['done', 'INTERNAL', 'INTERNAL', 'done']);
     expect(await countEntries(at.database())).toBe(3);
     expect(await service.outcomes(items)).toEqual(['replayed', 'replayed', 'done', 'replayed']);
@@ -88,9 +88,10 @@ describe('failures', () => {
   it('a batch that finds no room in the queue is refused whole, and is not done later', async () => {
     let answer: () => void = () => undefined;
     const answered = new Promise<void>((resolve) => (answer = resolve));
-    const limits = { all: 10_000, ofOne: 10_000, waitMs: 500 };
+    const limits = { all: 20_000, ofOne: 20_000, waitMs: 1_000 };
     const service = createBatchService(at.database(), { limits, afterCommit: () => answered });
-    const large = times(8, () => times(1_000, () => deposit(ana)));
+    // More than may wait behind a commit that takes long.
+    const large = times(12, () => times(1_000, () => deposit(ana)));
     const full = large.map((items) => service.send(items));
     const late = [deposit(bia)];
     expect(await service.outcomes(late)).toEqual(['call: OVERLOADED']);

@@ -18,7 +18,9 @@ import { resultOf, withAudits } from '../requests/audit.ts';
 import type { AuditedCommand, AuditedDecision } from '../requests/audited-command.ts';
 import { reportDenial } from '../requests/denials.ts';
 import { readItems, type ItemOptions } from '../requests/items.ts';
+import { createStoppedWallets } from '../requests/stopped-wallets.ts';
 import { decideMany } from './dry-run.ts';
+import { addReplayedHolds } from './replayed-holds.ts';
 import { claimOwnReplays } from './sent-again.ts';
 import { limitTexts, toWireResult } from './stream-wire.ts';
 
@@ -82,11 +84,16 @@ async function createAll(
   const commands: Command[] = [];
   for (const item of read) if (item.ok) commands.push(item.value);
   const decided = dryRun
-    ? succeed(commands.length > 0 ? await decideMany(options.db, commands) : [])
+    ? succeed(
+        commands.length > 0
+          ? await decideMany(options.db, commands, undefined, options.defaultLimits)
+          : [],
+      )
     : await commit(options, commands, context);
   if (!decided.ok) return decided;
   const merged = merge(read, decided.value);
-  const outcomes = dryRun ? merged : await claimOwnReplays(options.db, items, merged);
+  const claimed = dryRun ? merged : await claimOwnReplays(options.db, items, merged);
+  const outcomes = await addReplayedHolds(options.db, claimed);
   if (dryRun) {
     const recorded = await recordDryRun(options, outcomes, context);
     if (!recorded.ok) return recorded;
@@ -105,16 +112,13 @@ async function commit(
   const leftMs = context.deadlineMs - performance.now();
   const deadlineMs = context.deadlineMs - Math.min(answerMs, Math.max(0, leftMs / 4));
   const { waitMs } = options.limits ?? defaultLimits;
-  /** Wallets on which nothing more is begun, by id. */
-  const stopped = new Map<string, Rejection>();
+  const stopped = createStoppedWallets();
   let isRefused = false;
   const waiting = {
     deadlineMs,
-    isCancelled: ({ wallet }: Command) =>
-      isRefused || context.isCancelled() || stopped.has(wallet.id),
-    onGivenUp: (rejection: Rejection, { wallet }: Command) => {
-      if (!stopped.has(wallet.id)) stopped.set(wallet.id, rejection);
-    },
+    isCancelled: (command: Command) =>
+      isRefused || context.isCancelled() || stopped.find(command) !== undefined,
+    onGivenUp: (rejection: Rejection, command: Command) => stopped.add(command, rejection),
   };
   const audited = withAudits(commands, context, { kind: 'batch', id: randomUUID() });
   const added = options.isOutboxFull() ? audited.map(onlyIfDone) : audited;
@@ -129,7 +133,8 @@ async function commit(
   return succeed(
     completed.map((outcome, i): Result<AuditedDecision> => {
       if (outcome.ok || outcome.rejection.reason !== 'CANCELLED') return outcome;
-      const rejection = stopped.get(commands[i]?.wallet.id ?? '');
+      const command = commands[i];
+      const rejection = command && stopped.find(command);
       return rejection ? { ok: false, rejection } : outcome;
     }),
   );

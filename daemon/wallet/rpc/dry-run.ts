@@ -3,8 +3,17 @@ import { readClock, type Db } from '../../platform/db/db.ts';
 import { createFairPool } from '../../platform/concurrency/fair-pool.ts';
 import type { Command } from '../domain.ts';
 import { decideBatch } from '../domain-batch.ts';
-import { newOverlay, overlayStates, addToOverlay, type Overlay } from './overlay.ts';
+import { takeWholeGroups } from '../domain-groups.ts';
+import {
+  addToOverlay,
+  afterRun,
+  newOverlay,
+  overlayStates,
+  type Overlay,
+} from '../domain-overlay.ts';
 import type { AuditedDecision } from '../requests/audited-command.ts';
+import type { Parent } from '../requests/items.ts';
+import { noDefaultLimits, type DefaultLimits } from '../store/rare-states.ts';
 import { distinctWallets, readStates } from '../store/states.ts';
 import { readWallets } from '../store/store.ts';
 import { toAnswer } from '../commit/persist-decisions.ts';
@@ -12,8 +21,8 @@ import { toAnswer } from '../commit/persist-decisions.ts';
 /** A stream's dry run: each item sees what the earlier ones would have done. */
 export type DryRun = {
   decide(commands: readonly Command[]): Promise<readonly Result<AuditedDecision>[]>;
-  /** The currency of a transaction that this run would have made, by its id. */
-  findCurrency(transactionId: string): string | undefined;
+  /** A transaction that this run would have made, by its id. */
+  findParent(userId: string, transactionId: string): Parent | undefined;
   release(): void;
 };
 
@@ -30,7 +39,7 @@ export type DryRuns = {
    * OVERLOADED while this user has one, and while as many as there is memory for are busy. An idle
    * one of another user is ended for a user who has none.
    */
-  begin(db: Db, owner: DryRunOwner): Result<DryRun>;
+  begin(db: Db, owner: DryRunOwner, defaultLimits?: DefaultLimits): Result<DryRun>;
 };
 
 /** Some 600 bytes each, and their texts. */
@@ -52,7 +61,7 @@ export function createDryRuns(
   const { maxAtOnce, maxOfOne } = limits;
   const pool = createFairPool({ all: maxAtOnce, ofOne: () => maxOfOne, replacesOwn: false }, nowMs);
   return {
-    begin: (db, owner) => {
+    begin: (db, owner, spendingLimits = noDefaultLimits) => {
       const slot = pool.acquire(owner.userId, {
         findIdleSinceMs: () => {
           const sinceMs = owner.findIdleSinceMs();
@@ -64,7 +73,9 @@ export function createDryRuns(
       if (slot === 'own') return tooManyDryRuns(maxOfOne, 'you have a dry run open already');
       if (slot === 'full')
         return tooManyDryRuns(maxAtOnce, 'the server has no room for more dry runs');
-      return succeed(createDryRun(db, limits.maxRemembered, slot.release));
+      const decide = (commands: readonly Command[], overlay: Overlay) =>
+        decideMany(db, commands, overlay, spendingLimits);
+      return succeed(createDryRun(decide, limits.maxRemembered, slot.release));
     },
   };
 }
@@ -79,18 +90,28 @@ const { rejection: displaced } = refuse(
   'this dry run was idle, and another user needed its place: run it again',
 );
 
-function createDryRun(db: Db, limit: number, release: () => void): DryRun {
+type Decide = (
+  commands: readonly Command[],
+  overlay: Overlay,
+) => Promise<readonly Result<AuditedDecision>[]>;
+
+function createDryRun(decide: Decide, limit: number, release: () => void): DryRun {
   const overlay = newOverlay();
   let left = limit;
   return {
     decide: async (commands) => {
-      const taken = commands.slice(0, left);
+      const taken = takeWholeGroups(commands, left);
       // Past the limit nothing is decided any more: it would lack what was not remembered.
       left -= taken.length;
-      const posted = taken.length > 0 ? await decideMany(db, taken, overlay) : [];
+      const posted = taken.length > 0 ? await decide(taken, overlay) : [];
       return commands.map((_command, i) => posted[i] ?? tooLong(limit));
     },
-    findCurrency: (id) => overlay.entries.get(id)?.[0]?.wallet.currency,
+    findParent: (userId, id) => {
+      const entry = overlay.entries.get(id)?.find(({ wallet }) => wallet.userId === userId);
+      if (!entry) return undefined;
+      const { wallet, contraAccount, amountMinor } = entry;
+      return { currency: wallet.currency, contraAccount, isDebit: amountMinor < 0n };
+    },
     release,
   };
 }
@@ -105,8 +126,12 @@ const tooLong = (limit: number): Result<never> =>
 /**
  * What would come of a command: decided on what is there now, without a lock and without a trace.
  */
-export async function decideOnly(db: Db, command: Command): Promise<Result<AuditedDecision>> {
-  const [posted] = await decideMany(db, [command]);
+export async function decideOnly(
+  db: Db,
+  command: Command,
+  defaultLimits?: DefaultLimits,
+): Promise<Result<AuditedDecision>> {
+  const [posted] = await decideMany(db, [command], newOverlay(), defaultLimits);
   if (!posted) throw new Error('a command was not decided');
   return posted;
 }
@@ -116,16 +141,18 @@ export async function decideMany(
   db: Db,
   commands: readonly Command[],
   overlay: Overlay = newOverlay(),
+  defaultLimits: DefaultLimits = noDefaultLimits,
 ): Promise<readonly Result<AuditedDecision>[]> {
-  const { states, nowMs } = await db.snapshot(async (tx) => ({
-    states: await readStates(
-      tx,
-      commands,
-      await readWallets(tx, distinctWallets(commands), 'none'),
-    ),
-    nowMs: await readClock(tx),
-  }));
-  const decided = decideBatch(overlayStates(overlay, states, commands), commands, nowMs);
+  const { states, nowMs } = await db.snapshot(async (tx) => {
+    const clockMs = await readClock(tx);
+    const stored = await readWallets(tx, distinctWallets(commands), 'none');
+    const wallets = stored.map((wallet) => afterRun(overlay, wallet));
+    return {
+      states: await readStates(tx, commands, wallets, clockMs, defaultLimits),
+      nowMs: clockMs,
+    };
+  });
+  const decided = decideBatch(overlayStates(overlay, states, commands, nowMs), commands, nowMs);
   addToOverlay(overlay, decided);
   return decided.decisions.map((decision) => toAnswer(decision));
 }

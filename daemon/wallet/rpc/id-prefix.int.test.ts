@@ -7,7 +7,7 @@ import { createTestDatabase, type TestDatabase } from '../../../tests/support/po
 import type { CallContext } from '../../platform/grpc/calls.ts';
 import { createOptimisticCommit } from '../commit/optimistic-commit.ts';
 import { createKnownUsers } from '../requests/users.ts';
-import { listTransactions } from './reads.ts';
+import { listTransactions } from './transactions.ts';
 
 const userId = randomUUID();
 let test: TestDatabase;

@@ -1,3 +1,4 @@
+import { toMoreColumns } from '../../../core/chain.ts';
 import { isUuid } from '../../../core/ids.ts';
 import { refuse, succeed, type Result } from '../../../core/reasons.ts';
 import type {
@@ -70,10 +71,13 @@ export const splitIntoMessages = (entries: readonly Entry[]): Iterable<Transacti
   splitByBytes(entries.map(toLedgerTransaction), maxMessageBytes, sizeOf);
 
 /** With all that its hash covers. */
-const toLedgerTransaction = (entry: Entry): Transaction => ({
-  ...toWireTransaction(entry),
-  source: entry.source,
-});
+function toLedgerTransaction(entry: Entry): Transaction {
+  const transaction = { ...toWireTransaction(entry), source: entry.source };
+  if (!entry.more) return transaction;
+  const { held, heldAfter, parentUsed, groupId } = toMoreColumns(entry.more);
+  const more = { heldMinor: held, heldAfterMinor: heldAfter, parentUsedMinor: parentUsed };
+  return { ...transaction, ...more, groupId };
+}
 
 /** 400 for ids, hash, numbers and times; the merchant is within the contra account. */
 function sizeOf({ description, contraAccount, actor, metadata }: Transaction): number {

@@ -13,7 +13,8 @@ import { createLog } from '../../platform/log.ts';
 import { createOptimisticCommit } from '../commit/optimistic-commit.ts';
 import type { Command } from '../domain.ts';
 import { createKnownUsers } from '../requests/users.ts';
-import { getBalance, getTransaction, listTransactions, listWallets } from './reads.ts';
+import { getBalance, listWallets } from './reads.ts';
+import { getTransaction, listTransactions } from './transactions.ts';
 
 const userId = randomUUID();
 let test: TestDatabase;
@@ -114,12 +115,14 @@ describe('balance', () => {
       while (isWriting) await createOptimisticCommit(test.db)([deposit(randomUUID(), 1n)]);
     });
     const reported: { at: Date; seq: bigint | undefined }[] = [];
-    for (let i = 0; i < 60; i += 1) {
+    while (reported.length < 60) {
       const answer = await getBalance(
         options(),
         { userId: '', currency: '', at: new Date() },
         as(userId),
       );
+      // The writers leave the wallet free for moments only.
+      if (!answer.ok && answer.rejection.reason === 'WALLET_BUSY') continue;
       if (!answer.ok) throw new Error(answer.rejection.reason);
       const { asOf, wallet } = answer.value;
       reported.push({ at: asOf ?? new Date(0), seq: wallet?.seq });
@@ -177,7 +180,8 @@ describe('transactions', () => {
 
   it('a transaction of another user is not found, by id or key; its owner and staff read it', async () => {
     const [posted] = await createOptimisticCommit(test.db)([deposit('k', 1n)]);
-    if (posted === undefined || posted === 'busy' || !posted.ok) throw new Error('not done');
+    if (posted === undefined || typeof posted === 'string' || !posted.ok)
+      throw new Error('not done');
     const { id } = posted.value.entry;
     const other = as(randomUUID());
     const ask = (value: string, caller: CallContext, user = '') =>

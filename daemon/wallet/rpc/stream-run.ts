@@ -17,7 +17,10 @@ import { findTransientRejection } from '../../platform/transient-rejection.ts';
 import type { Log } from '../../platform/log.ts';
 import type { AuditedDecision, AuditedCommand } from '../requests/audited-command.ts';
 import type { GroupCommit } from '../commit/group-commit.ts';
+import type { Command } from '../domain.ts';
 import type { ItemOptions } from '../requests/items.ts';
+import { createGroupTail, type GroupTail } from '../requests/groups.ts';
+import { createStoppedWallets, type StoppedWallets } from '../requests/stopped-wallets.ts';
 import type { DryRun, DryRunOwner, DryRuns } from './dry-run.ts';
 
 export type StreamOptions = ItemOptions & {
@@ -49,12 +52,14 @@ export type StreamRun = {
   readonly context: CallContext;
   readonly dryRuns: DryRuns;
   readonly counts: Record<'items' | 'done' | 'replayed' | 'refused', number>;
-  /** Currencies of what is in flight, by transaction id, where it is not the default. */
-  readonly pending: Map<string, string>;
+  /** What is in flight and may be undone or captured, by transaction id. */
+  readonly pending: Map<string, Command>;
   /** The first transient failure: everything after it is refused likewise. */
   failure?: Rejection;
-  /** Wallets on which nothing more is begun, by id: each is locked, or met a defect. */
-  readonly stopped: Map<string, Rejection>;
+  /** Wallets on which nothing more is begun: each is locked, or met a defect. */
+  readonly stopped: StoppedWallets;
+  /** Finds a group that was cut by the end of a message. */
+  readonly groupTail: GroupTail;
   isEnded: boolean;
   /** The outbox had no room: what is new from then on is refused. */
   isOutboxFull: boolean;
@@ -73,7 +78,8 @@ export const createStreamRun = (
   dryRuns,
   counts: { items: 0, done: 0, replayed: 0, refused: 0 },
   pending: new Map(),
-  stopped: new Map(),
+  stopped: createStoppedWallets(),
+  groupTail: createGroupTail(),
   isEnded: false,
   isOutboxFull: false,
 });
@@ -85,7 +91,7 @@ export function chooseMode(
 ): Result<'real' | DryRun> {
   if (run.mode === undefined) {
     if (dryRun) {
-      const dry = run.dryRuns.begin(run.options.db, ownerOf(run));
+      const dry = run.dryRuns.begin(run.options.db, ownerOf(run), run.options.defaultLimits);
       if (!dry.ok) return dry;
       run.mode = dry.value;
     } else {

@@ -1,5 +1,6 @@
 import type { Result } from '../../../core/reasons.ts';
 import type {
+  CreateTransactionResponse,
   StreamTransactionsResponse,
   Transaction,
   TransactionResult,
@@ -7,6 +8,7 @@ import type {
 import type { AuditedDecision } from '../requests/audited-command.ts';
 import { splitByBytes } from '../../../core/messages/split-by-bytes.ts';
 import { toWireTransaction } from '../wire.ts';
+import { toWireHold } from './wire-holds.ts';
 
 /** Well below the 4 MiB that a client takes by default. */
 const maxResponseBytes = 1024 * 1024;
@@ -16,9 +18,16 @@ export function toWireResult(result: Result<AuditedDecision>): TransactionResult
     const { reason, message, metadata } = result.rejection;
     return { outcome: { $case: 'refusal', value: { reason, message, metadata: { ...metadata } } } };
   }
-  const { entry, isReplayed } = result.value;
-  const value = { transaction: toWireTransaction(entry), replayed: isReplayed };
-  return { outcome: { $case: 'created', value } };
+  return { outcome: { $case: 'created', value: toWireCreated(result.value) } };
+}
+
+export function toWireCreated({
+  entry,
+  isReplayed,
+  hold,
+}: AuditedDecision): CreateTransactionResponse {
+  const made = { transaction: toWireTransaction(entry), replayed: isReplayed };
+  return hold ? { ...made, hold: toWireHold(hold.hold, entry.wallet, hold.atMs) } : made;
 }
 
 /**
@@ -75,8 +84,10 @@ const maxBytesPerUnit = 3;
 /** No less than the encoded size: texts count with the most that UTF-8 takes. */
 function estimateBytes({ outcome }: TransactionResult): number {
   if (outcome?.$case !== 'created') return fixedBytes + maxBytesPerUnit * 512;
-  const { description, contraAccount, metadata } = outcome.value.transaction ?? none;
-  const units = (description?.length ?? 0) + contraAccount.length + countUnits(metadata);
+  const { transaction, hold } = outcome.value;
+  const { description, contraAccount, metadata } = transaction ?? none;
+  const accounts = contraAccount.length + (hold ? fixedBytes + hold.contraAccount.length : 0);
+  const units = (description?.length ?? 0) + accounts + countUnits(metadata);
   return fixedBytes + maxBytesPerUnit * units;
 }
 

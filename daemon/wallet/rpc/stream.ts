@@ -14,7 +14,7 @@ import { withAudits } from '../requests/audit.ts';
 import type { Command } from '../domain.ts';
 import { createDryRuns, type DryRun } from './dry-run.ts';
 import { reportDenial } from '../requests/denials.ts';
-import { readItems } from '../requests/items.ts';
+import { isParent, parentMadeBy, readItems, type Parent } from '../requests/items.ts';
 import { onlyIfDone } from '../events/outbox-full.ts';
 import type { AuditedDecision } from '../requests/audited-command.ts';
 import {
@@ -26,6 +26,7 @@ import {
   type StreamOptions,
   type StreamRun,
 } from './stream-run.ts';
+import { addReplayedHolds } from './replayed-holds.ts';
 import { claimOwnReplays } from './sent-again.ts';
 import { readPosition } from '../store/positions.ts';
 import { splitResults, toWireResult } from './stream-wire.ts';
@@ -105,7 +106,8 @@ async function begin(run: StreamRun, request: StreamTransactionsRequest): Promis
     const merged = merge(run, read, await completed);
     const isReal = mode.value === 'real';
     const { db } = run.options;
-    const results = isReal ? await claimOwnReplays(db, request.items, merged) : merged;
+    const claimed = isReal ? await claimOwnReplays(db, request.items, merged) : merged;
+    const results = await addReplayedHolds(db, claimed);
     count(run, results);
     return { results, ledgerPosition };
   };
@@ -140,16 +142,19 @@ async function readAll(
   // From here on nothing new is begun on this stream; what was done before is still answered.
   if (run.mode === 'real' && options.isOutboxFull()) run.isOutboxFull = true;
   if (run.failure) return items.map(() => refusalOf(run.failure));
-  const findPending = (id: string): string | undefined =>
-    run.pending.get(id) ?? (run.mode === 'real' ? undefined : run.mode?.findCurrency(id));
+  const findPending = (userId: string, id: string): Parent | undefined => {
+    const command = run.pending.get(id);
+    const parent = command && parentMadeBy(command, userId);
+    return parent ?? (run.mode === 'real' ? undefined : run.mode?.findParent(userId, id));
+  };
   try {
-    const read = stopItems(run, await readItems(options, items, context, findPending));
+    const named = await readItems(options, items, context, findPending);
+    const read = stopItems(run, run.groupTail.check(items, named));
     for (const item of read) {
       if (item.ok) {
-        const { currency } = item.value.wallet;
-        if (currency !== options.defaultCurrency) {
-          run.pending.set(item.value.transactionId, currency);
-        }
+        const { transactionId } = item.value;
+        if (isParent(item.value, options.defaultCurrency))
+          run.pending.set(transactionId, item.value);
         continue;
       }
       if (transientReasons.has(item.rejection.reason)) run.failure ??= item.rejection;
@@ -170,10 +175,10 @@ const stopItems = (
   run: StreamRun,
   items: readonly Result<Command>[],
 ): readonly Result<Command>[] =>
-  run.stopped.size === 0
+  run.stopped.isEmpty()
     ? items
     : items.map((item) => {
-        const rejection = item.ok ? run.stopped.get(item.value.wallet.id) : undefined;
+        const rejection = item.ok ? run.stopped.find(item.value) : undefined;
         return rejection ? refusalOf(rejection) : item;
       });
 
@@ -185,14 +190,14 @@ function submit(
   const waiting = {
     deadlineMs: Math.min(context.deadlineMs, performance.now() + patienceMs),
     patienceMs,
-    isCancelled: ({ wallet }: Command) =>
+    isCancelled: (command: Command) =>
       run.isEnded ||
       context.isCancelled() ||
       run.failure !== undefined ||
-      run.stopped.has(wallet.id),
-    onGivenUp: (rejection: Rejection, { wallet }: Command) => {
+      run.stopped.find(command) !== undefined,
+    onGivenUp: (rejection: Rejection, command: Command) => {
       if (transientReasons.has(rejection.reason)) run.failure ??= rejection;
-      else if (!run.stopped.has(wallet.id)) run.stopped.set(wallet.id, rejection);
+      else run.stopped.add(command, rejection);
     },
   };
   const added = withAudits(commands, context, { kind: 'stream', id: run.id });
@@ -222,10 +227,11 @@ function merge(
   let next = 0;
   return read.map((item): Result<AuditedDecision> => {
     if (!item.ok) return item;
-    run.pending.delete(item.value.transactionId);
+    // What is answered is in the database, or nowhere.
+    if (run.pending.size > 0) run.pending.delete(item.value.transactionId);
     const result = posted[next++] ?? refuse('INTERNAL', 'an item was not answered');
     if (result.ok || result.rejection.reason !== 'CANCELLED') return result;
-    const refusal = run.failure ?? run.stopped.get(item.value.wallet.id);
+    const refusal = run.failure ?? run.stopped.find(item.value);
     return refusal ? refusalOf(refusal) : result;
   });
 }

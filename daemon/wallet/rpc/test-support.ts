@@ -23,6 +23,7 @@ import type { AuditedCommand, AuditedDecision } from '../requests/audited-comman
 import { createKnownUsers } from '../requests/users.ts';
 import { createStreamHandlers } from './stream.ts';
 import { createBatchHandlers, type BatchLimits } from './batch.ts';
+import { walletsOf } from '../domain.ts';
 
 const log = createLog('silent');
 const [ana, bia, otto] = [randomUUID(), randomUUID(), randomUUID()];
@@ -49,8 +50,24 @@ export const deposit = (userId: string, fields: Partial<TransactionItem> = {}): 
   item({ userId, operation: Operation.DEPOSIT, amountMinor: 100n, ...fields });
 export const withdraw = (userId: string, fields: Partial<TransactionItem> = {}): TransactionItem =>
   deposit(userId, { operation: Operation.WITHDRAW, ...fields });
+export const transfer = (from: string, to: string, amountMinor: bigint): TransactionItem =>
+  item({ userId: from, operation: Operation.TRANSFER, toUserId: to, amountMinor });
+export const fee = (userId: string, amountMinor = 1n): TransactionItem =>
+  item({ userId, operation: Operation.FEE, amountMinor });
+export const groupOf = (
+  items: readonly TransactionItem[],
+  groupId: string = randomUUID(),
+): TransactionItem[] => items.map((one) => ({ ...one, groupId }));
 export const times = <T>(count: number, make: (i: number) => T): T[] =>
   Array.from({ length: count }, (_, i) => make(i));
+
+type Wallet = { readonly user_id: string; readonly balance: string };
+
+/** The balances of all wallets by their users, in minor units. */
+export async function readBalances(database: TestDatabase): Promise<Record<string, number>> {
+  const rows = await database.query<Wallet>('SELECT user_id, balance FROM wallets');
+  return Object.fromEntries(rows.map(({ user_id, balance }) => [user_id, Number(balance)]));
+}
 
 type Options = {
   readonly commitDb?: Db;
@@ -65,8 +82,9 @@ export function createBatchService(test: TestDatabase, options: Options = {}) {
   const state = { isOutboxFull: false, isAuthAway: false };
   const commit = createOptimisticCommit(commitDb);
   const groupCommit = createGroupCommit<AuditedCommand, AuditedDecision>({
-    laneKey: (c) => c.wallet.id,
-    laneCount: 2,
+    keysOf: (c) => walletsOf(c).map(({ id }) => id),
+    groupOf: ({ more }) => more?.group,
+    maxCommits: 2,
     log,
     explain: explainDefects(log),
     commit: async (commands, mode) => {
@@ -112,8 +130,9 @@ export function createStreamService(test: TestDatabase) {
   const { streamTransactions } = createStreamHandlers({
     db: test.db,
     groupCommit: createGroupCommit<AuditedCommand, AuditedDecision>({
-      laneKey: (c) => c.wallet.id,
-      laneCount: 2,
+      keysOf: (c) => walletsOf(c).map(({ id }) => id),
+      groupOf: ({ more }) => more?.group,
+      maxCommits: 2,
       log,
       explain: explainDefects(log),
       commit: createOptimisticCommit(test.db),

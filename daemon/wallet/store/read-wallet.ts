@@ -4,12 +4,17 @@ import { succeed, type Result } from '../../../core/reasons.ts';
 import { isLockTimeout, readClock, withoutDoubt, type Db, type Tx } from '../../platform/db/db.ts';
 import { nextReadWatermarkMs, newWallet, type WalletRef, type WalletState } from '../domain.ts';
 import { corruptWallet, walletBusy } from '../domain-integrity.ts';
+import { readHeldOver } from './held-over.ts';
 import { findCorrupt } from './states.ts';
 import { readWallets, waitBriefly } from './store.ts';
 import { openWallets, raiseReadWatermark } from './writes.ts';
 
-/** A wallet, and the time at which it is so. */
-type WalletNow = { readonly wallet: WalletState; readonly nowMs: number };
+/** A wallet, the time at which it is so, and what it holds by holds whose time is over. */
+type WalletNow = {
+  readonly wallet: WalletState;
+  readonly nowMs: number;
+  readonly heldOverMinor: bigint;
+};
 
 /** A wallet as it is; WALLET_CORRUPT if its last transaction contradicts it. */
 export function readNow(db: Db, ref: WalletRef): Promise<Result<WalletNow>> {
@@ -18,7 +23,9 @@ export function readNow(db: Db, ref: WalletRef): Promise<Result<WalletNow>> {
     const [found] = await readWallets(tx, [ref], 'none');
     const wallet = found ?? newWallet(ref);
     if ((await findCorrupt(tx, [wallet])).size > 0) return corruptWallet(wallet);
-    return succeed({ wallet, nowMs: Math.max(clockMs, wallet.lastAtMs) });
+    const heldOver = await readHeldOver(tx, [wallet], clockMs);
+    const heldOverMinor = heldOver.get(wallet.id) ?? 0n;
+    return succeed({ wallet, nowMs: Math.max(clockMs, wallet.lastAtMs), heldOverMinor });
   });
 }
 
@@ -59,7 +66,8 @@ function tryReadAtWatermark(
     if ((await findCorrupt(tx, [wallet])).size > 0) return corruptWallet(wallet);
     const nowMs = nextReadWatermarkMs(wallet, await readClock(tx));
     await raiseReadWatermark(tx, wallet.id, nowMs);
-    return succeed({ wallet, nowMs });
+    const heldOver = await readHeldOver(tx, [wallet], nowMs);
+    return succeed({ wallet, nowMs, heldOverMinor: heldOver.get(wallet.id) ?? 0n });
   });
   return withoutDoubt(reading);
 }

@@ -20,21 +20,19 @@ const joinWallet = `CROSS JOIN LATERAL (SELECT * FROM wallets WHERE id = t.walle
 const entryOfOwnerSql = sql(
   'entry_of_owner',
   `SELECT ${entryColumns} FROM transactions t ${joinWallet}
-   WHERE t.id = $1 AND ($2::uuid IS NULL OR w.user_id = $2)`,
+   WHERE t.id = $1 AND ($2::uuid IS NULL OR w.user_id = $2) ORDER BY t.amount`,
 );
 
-/** One transaction by id, of this owner only unless `userId` is undefined. */
-export async function findEntry(
-  tx: Tx,
-  id: string,
-  userId: string | undefined,
-): Promise<Entry | undefined> {
-  const [row] = await tx.query<EntryRow>(entryOfOwnerSql, [id, userId]);
-  return row && toEntry(row);
+/**
+ * The sides of a transaction by its id, of this owner only unless `userId` is undefined. That which
+ * paid comes first.
+ */
+export async function findSides(tx: Tx, id: string, userId: string | undefined): Promise<Entry[]> {
+  return (await tx.query<EntryRow>(entryOfOwnerSql, [id, userId])).map(toEntry);
 }
 
 /** Few entries of all wallets, by the index on ids: not all of the wallet's. */
-const inIdRange = '(SELECT * FROM transactions WHERE id BETWEEN $6 AND $7 OFFSET 0) AS found';
+const inIdRange = '(SELECT * FROM transactions WHERE id BETWEEN $8 AND $9 OFFSET 0) AS found';
 const listSql = (
   direction: 'ASC' | 'DESC',
   name: 'entry_list' | 'entry_list_prefix' = 'entry_list',
@@ -42,9 +40,12 @@ const listSql = (
   sql(
     `${name}_${direction.toLowerCase()}`,
     `SELECT ${entryColumns} FROM (
-       SELECT * FROM ${name === 'entry_list' ? 'transactions' : inIdRange}
-       WHERE wallet_id = $1 AND seq ${direction === 'ASC' ? '>' : '<'} $3
+       SELECT * FROM ${name === 'entry_list' ? 'transactions AS found' : inIdRange}
+       WHERE wallet_id = $1 AND seq > $3 AND seq < $6
          AND ($4::smallint IS NULL OR operation = $4)
+         AND ($7::boolean IS NULL OR $7 = (operation <> ${operationTable.hold.code}
+           AND EXISTS (SELECT FROM transactions child
+             WHERE child.wallet_id = $1 AND child.parent_id = found.id)))
        ORDER BY seq ${direction} LIMIT $5) t ${joinWallet}
      WHERE w.user_id = $2 ORDER BY t.seq ${direction}`,
   );
@@ -55,14 +56,17 @@ const listStatements = {
   descendingByPrefix: listSql('DESC', 'entry_list_prefix'),
 };
 
-/** A page of a wallet's entries, beyond `afterSeq` in the direction asked. */
+/** A page of a wallet's entries with `afterSeq` < seq < `beforeSeq`. */
 export async function listEntries(
   tx: Tx,
   wallet: WalletRef,
   page: {
     readonly isAscending: boolean;
     readonly afterSeq: bigint;
+    readonly beforeSeq: bigint;
     readonly operation: Operation | undefined;
+    /** Those of which something was undone, or nothing was. */
+    readonly isUndone: boolean | undefined;
     readonly ids: IdRange | undefined;
     readonly limit: number;
   },
@@ -75,6 +79,8 @@ export async function listEntries(
     page.afterSeq,
     page.operation && operationTable[page.operation].code,
     page.limit,
+    page.beforeSeq,
+    page.isUndone,
     ...(page.ids ? [page.ids.first, page.ids.last] : []),
   ];
   return (await tx.query<EntryRow>(statement, values)).map(toEntry);
@@ -136,28 +142,32 @@ const balanceAtSql = sql(
      FROM search s
      JOIN transactions t ON t.wallet_id = $1 AND t.seq = (s.low + s.high + 1) / 2
      WHERE s.low < s.high)
-   SELECT t.balance_after, t.seq, t.occurred_at FROM search s
+   SELECT t.balance_after, t.seq, t.occurred_at, t.held_after FROM search s
    JOIN transactions t ON t.wallet_id = $1 AND t.seq = s.low
    WHERE s.low = s.high`,
 );
 
-/** The wallet as it stood at a time (milliseconds, inclusive): its balance, seq and last time. */
+/**
+ * The wallet as it stood at a time (milliseconds, inclusive): its balance, seq, last time, and what
+ * was held then, holds whose time was over included.
+ */
 export async function readWalletAt(
   tx: Tx,
   wallet: WalletState,
   atMs: number,
 ): Promise<WalletState> {
-  type Row = { balance_after: bigint; seq: bigint; occurred_at: number };
+  type Row = Pick<EntryRow, 'balance_after' | 'seq' | 'occurred_at' | 'held_after'>;
   const at = new Date(atMs).toISOString();
   const [row] = await tx.query<Row>(balanceAtSql, [wallet.id, wallet.seq, at]);
-  return row
-    ? { ...wallet, balanceMinor: row.balance_after, seq: row.seq, lastAtMs: row.occurred_at }
-    : { ...wallet, balanceMinor: 0n, seq: 0n, lastAtMs: 0 };
+  if (!row) return { ...wallet, balanceMinor: 0n, seq: 0n, lastAtMs: 0, held: undefined };
+  const { balance_after: balanceMinor, seq, occurred_at: lastAtMs, held_after: heldMinor } = row;
+  const held = heldMinor === null ? undefined : { heldMinor, nextExpiryMs: 0 };
+  return { ...wallet, balanceMinor, seq, lastAtMs, held };
 }
 
 const listAfter = `SELECT ${walletColumns} FROM wallets w WHERE w.id > $1`;
 // Also a row that was set back to seq 0 while its entries are there: such a wallet is corrupt.
-const opened = `(w.seq > 0 OR
+const opened = `(w.seq > 0 OR w.terms_no > 0 OR
   (SELECT true FROM transactions WHERE wallet_id = w.id LIMIT 1))`;
 const listWalletsStatements = {
   all: {
@@ -187,38 +197,45 @@ export async function listWallets(
   return rows.map(toWallet);
 }
 
-const parentWalletsSql = sql(
-  'entry_wallet_of_owner',
-  `SELECT w.currency FROM transactions t ${joinWallet}
-   WHERE t.id = $1 AND w.user_id = $2`,
-);
-
-/** The currency of the wallet that this owner's transaction is on. */
-export async function findCurrencyOf(
-  tx: Tx,
-  id: string,
-  userId: string,
-): Promise<string | undefined> {
-  const [row] = await tx.query<{ currency: string }>(parentWalletsSql, [id, userId]);
-  return row?.currency;
-}
-
-const parentCurrenciesSql = sql(
-  'entry_currencies_of_owners',
-  `SELECT t.id, w.currency FROM unnest($1::uuid[], $2::uuid[]) AS asked(id, user_id)
+const parentsSql = sql(
+  'entry_parents_of_owners',
+  `SELECT t.id, w.user_id, w.currency, t.contra_account, t.amount < 0 AS is_debit
+   FROM unnest($1::uuid[], $2::uuid[]) AS asked(id, user_id)
    CROSS JOIN LATERAL (SELECT * FROM transactions WHERE id = asked.id OFFSET 0) t
    ${joinWallet}
    WHERE w.user_id = asked.user_id`,
 );
 
-/** The currency of each of these owners' transactions that exists, by its id. */
-export async function findCurrenciesOf(
+type ParentRow = {
+  id: string;
+  user_id: string;
+  currency: string;
+  contra_account: string;
+  is_debit: boolean;
+};
+
+type Parent = {
+  readonly currency: string;
+  readonly contraAccount: string;
+  readonly isDebit: boolean;
+};
+
+/**
+ * Currency, contra account and direction of each of these owners' transactions that exists, by both
+ * ids.
+ */
+export async function findParents(
   tx: Tx,
   keys: readonly { readonly id: string; readonly userId: string }[],
-): Promise<ReadonlyMap<string, string>> {
-  const rows = await tx.query<{ id: string; currency: string }>(parentCurrenciesSql, [
+): Promise<ReadonlyMap<string, Parent>> {
+  const rows = await tx.query<ParentRow>(parentsSql, [
     keys.map((key) => key.id),
     keys.map((key) => key.userId),
   ]);
-  return new Map(rows.map((row) => [row.id, row.currency]));
+  return new Map(
+    rows.map((row) => [
+      `${row.user_id} ${row.id}`,
+      { currency: row.currency, contraAccount: row.contra_account, isDebit: row.is_debit },
+    ]),
+  );
 }

@@ -8,20 +8,28 @@ import {
 } from '../domain.ts';
 import { agreesWith } from '../domain-integrity.ts';
 import * as inbox from './inbox.ts';
+import { readExpiring, readRare, type DefaultLimits } from './rare-states.ts';
 import * as store from './store.ts';
 
-/** Everything that commands are decided on, as it is now: of these wallets, locked or not. */
+/**
+ * Everything that commands are decided on at `clockMs`, as it is now: of these wallets, locked or
+ * not.
+ */
 export async function readStates(
   tx: Tx,
   commands: readonly Command[],
   wallets: readonly WalletState[],
+  clockMs: number,
+  defaultLimits: DefaultLimits,
 ): Promise<States> {
   const twins = commands.map(keyOf);
   const parents = parentsOf(commands);
+  const read = new Map(wallets.map((wallet) => [wallet.id, wallet]));
   return {
-    wallets: new Map(wallets.map((wallet) => [wallet.id, wallet])),
+    ...(await readRare(tx, commands, read, clockMs, defaultLimits)),
+    ...(await readExpiring(tx, read, clockMs)),
     entries: await store.readEntries(tx, [...twins, ...parents]),
-    undone: await store.readUndone(tx, parents),
+    used: await store.readUsed(tx, parents),
     corrupt: await findCorrupt(tx, wallets),
     refused: await inbox.readRefusals(
       tx,

@@ -1,18 +1,37 @@
 import { operationOfCode } from '../../../core/operations.ts';
 import { sql, type Tx } from '../../platform/db/db.ts';
 import { toUuidArray } from '../../platform/db/sql-arrays.ts';
-import type { Entry, Source, States, WalletRef, WalletState } from '../domain.ts';
+import {
+  plainTerms,
+  usedKey,
+  type Entry,
+  type EntryMore,
+  type Source,
+  type States,
+  type Terms,
+  type WalletRef,
+  type WalletState,
+  type WalletStatus,
+} from '../domain.ts';
 import type { LastEntry } from '../domain-integrity.ts';
+import { ofStoredLimits, type StoredLimits } from '../limits-json.ts';
 
-export const sourceCodes: Readonly<Record<Source, number>> = { grpc: 1, message: 2 };
+export const sourceCodes: Readonly<Record<Source, number>> = { grpc: 1, message: 2, system: 3 };
+const sources: readonly (Source | undefined)[] = [undefined, 'grpc', 'message', 'system'];
 
 export type WalletRow = {
   id: string;
   user_id: string;
   currency: string;
   exponent: number;
-  status: 'active' | 'frozen';
+  status: WalletStatus;
+  terms_no: number;
+  overdraft_limit: bigint;
+  limits: StoredLimits | null;
   balance: bigint;
+  held: bigint;
+  next_expiry: number | null;
+  debited: bigint;
   seq: bigint;
   last_at: number;
   read_watermark: number;
@@ -38,9 +57,16 @@ export type EntryRow = {
   metadata: Readonly<Record<string, string>> | null;
   occurred_at: number;
   hash: Buffer;
+  debited_after: bigint;
+  held: bigint | null;
+  held_after: bigint | null;
+  parent_used: bigint | null;
+  parent_amount: bigint | null;
+  group_id: string | null;
 };
 
-export const walletColumns = `w.id, w.user_id, w.currency, w.exponent, w.status, w.balance, w.seq,
+export const walletColumns = `w.id, w.user_id, w.currency, w.exponent, w.status, w.terms_no,
+  w.overdraft_limit, w.limits, w.balance, w.held, w.next_expiry, w.debited, w.seq,
   w.last_at, GREATEST(w.read_watermark, 'epoch') AS read_watermark, w.ahead_accepted_at,
   w.last_hash`;
 
@@ -104,7 +130,8 @@ export async function readLastEntries(
 
 export const entryColumns = `t.id, t.wallet_id, w.user_id, w.currency, w.exponent, t.seq, t.operation,
   t.amount, t.balance_after, t.contra_account, t.parent_id, t.source, t.actor, t.description,
-  t.metadata, t.occurred_at, t.hash`;
+  t.metadata, t.occurred_at, t.hash, t.debited_after, t.held, t.held_after, t.parent_used,
+  t.parent_amount, t.group_id`;
 
 // A lookup per item, spelt out: a plan that was made while the table was small would otherwise read
 // all of a wallet's entries for each item, for as long as the connection lives.
@@ -117,12 +144,15 @@ const entriesSql = sql(
    JOIN wallets w ON w.id = t.wallet_id`,
 );
 
-const undoneSql = sql(
-  'entry_undone',
-  `SELECT t.parent_id
+// The last child of a parent says what was used up before it, and uses up its own amount.
+const usedSql = sql(
+  'entry_used',
+  `SELECT asked.wallet_id, asked.parent_id,
+     coalesce(t.parent_used, 0) + greatest(abs(t.amount), abs(coalesce(t.held, 0))) AS used
    FROM unnest($1::uuid[], $2::uuid[]) AS asked(parent_id, wallet_id)
-   CROSS JOIN LATERAL (SELECT parent_id FROM transactions
-     WHERE wallet_id = asked.wallet_id AND parent_id = asked.parent_id OFFSET 0) t`,
+   CROSS JOIN LATERAL (SELECT parent_used, amount, held FROM transactions
+     WHERE wallet_id = asked.wallet_id AND parent_id = asked.parent_id
+     ORDER BY coalesce(parent_used, 0) DESC LIMIT 1) t`,
 );
 
 const waitBrieflySql = sql(
@@ -152,11 +182,12 @@ export async function readEntries(tx: Tx, keys: readonly EntryKey[]): Promise<St
   return found;
 }
 
-/** Which of these parents have been undone already. */
-export async function readUndone(tx: Tx, parents: readonly EntryKey[]): Promise<Set<string>> {
-  if (parents.length === 0) return new Set();
-  const rows = await tx.query<{ parent_id: string }>(undoneSql, columnsOf(parents));
-  return new Set(rows.map((row) => row.parent_id));
+/** How much of these parents has been used up; those of which nothing has are absent. */
+export async function readUsed(tx: Tx, parents: readonly EntryKey[]): Promise<States['used']> {
+  if (parents.length === 0) return new Map();
+  type Row = { wallet_id: string; parent_id: string; used: bigint };
+  const rows = await tx.query<Row>(usedSql, columnsOf(parents));
+  return new Map(rows.map((row) => [usedKey(row.wallet_id, row.parent_id), row.used]));
 }
 
 export function toWallet(row: WalletRow): WalletState {
@@ -165,14 +196,29 @@ export function toWallet(row: WalletRow): WalletState {
     userId: row.user_id,
     currency: row.currency,
     exponent: row.exponent,
-    status: row.status,
     balanceMinor: row.balance,
+    debitedMinor: row.debited,
     seq: row.seq,
     lastAtMs: row.last_at,
     readWatermarkMs: row.read_watermark,
     aheadAcceptedMs: row.ahead_accepted_at ?? 0,
     lastHash: row.last_hash.toString('hex'),
+    held: row.held === 0n ? undefined : { heldMinor: row.held, nextExpiryMs: row.next_expiry ?? 0 },
+    terms: row.terms_no === 0 ? plainTerms : toTerms(row),
   };
+}
+
+const toTerms = ({ terms_no: no, status, overdraft_limit, limits }: WalletRow): Terms => ({
+  no,
+  status,
+  overdraftMinor: overdraft_limit,
+  limits: limits ? ofStoredLimits(limits) : undefined,
+});
+
+function toSource(code: number): Source {
+  const source = sources[code];
+  if (!source) throw new Error(`an entry has the unknown source ${code}`);
+  return source;
 }
 
 export function toEntry(row: EntryRow): Entry {
@@ -190,12 +236,27 @@ export function toEntry(row: EntryRow): Entry {
     balanceAfterMinor: row.balance_after,
     contraAccount: row.contra_account,
     parentId: row.parent_id ?? undefined,
-    source: row.source === sourceCodes.message ? 'message' : 'grpc',
+    source: toSource(row.source),
     actor: row.actor,
     description: row.description ?? undefined,
     metadata: row.metadata ?? {},
     occurredAtMs: row.occurred_at,
     hash: row.hash.toString('hex'),
+    debitedAfterMinor: row.debited_after,
+    more: toEntryMore(row),
+  };
+}
+
+/** What is absent in the row is 0; most rows have none of it. */
+function toEntryMore(row: EntryRow): EntryMore | undefined {
+  const hasHeld = row.held !== null || row.held_after !== null;
+  if (row.parent_amount === null && !hasHeld && row.group_id === null) return undefined;
+  return {
+    heldMinor: row.held ?? 0n,
+    heldAfterMinor: row.held_after ?? 0n,
+    parentUsedMinor: row.parent_used ?? 0n,
+    parentAmountMinor: row.parent_amount ?? undefined,
+    groupId: row.group_id ?? undefined,
   };
 }
 

@@ -1,21 +1,22 @@
 import {
   createMerge,
+  type ChildEntry,
   type LedgerFinding,
-  type UndoEntry,
 } from '../../../core/ledger-check/index.ts';
-import { canUndo, operationOfCode } from '../../../core/operations.ts';
 import { createSerial } from '../../platform/concurrency/serial.ts';
 import type { Pages, PageSize } from '../../platform/db/copy-pages.ts';
 import { withSnapshots, type Db, type Tx } from '../../platform/db/db.ts';
+import { createHoldCheck } from './holds.ts';
 import { checkOutbox } from './outbox.ts';
+import { createAllPairs, createPairsOf, type PairCheck } from './pairs.ts';
+import { checkParents } from './parents.ts';
 import {
   countPending,
-  findParents,
   openEntries,
   openWallets,
   type IdSpan,
-  type ParentRow,
   type Place,
+  type RunInTx,
 } from './store.ts';
 
 /** Opens the statement lines of the wallets from one id to another, as rows of `lineColumns`. */
@@ -45,9 +46,10 @@ export type VerifyOptions = {
 };
 
 /**
- * Checks all entries, wallets and outbox rows of one snapshot, in one pass in order of wallet and
- * seq. The ids of wallets are divided into spans, of which several are checked at a time; two pages
- * of each reader are in memory, whatever a wallet has. Lines must be of an earlier snapshot.
+ * Checks all entries, wallets, holds and outbox rows of one snapshot, in one pass in order of
+ * wallet and seq. The ids of wallets are divided into spans, of which several are checked at a
+ * time; two pages of each reader are in memory, whatever a wallet has. Lines must be of an earlier
+ * snapshot.
  */
 export async function verifyLedger(options: VerifyOptions): Promise<void> {
   const { db, walletId, readers, lines, onPart } = options;
@@ -57,11 +59,20 @@ export async function verifyLedger(options: VerifyOptions): Promise<void> {
   await withSnapshots(db, count, async (txs) => {
     const [first] = txs;
     if (first) await checkOutbox(first, walletId, onPart);
+    const all = walletId === undefined ? createAllPairs() : undefined;
+    const pairs = all?.check ?? createPairsOf(walletId ?? '');
     let failed: Error | undefined;
     const work = async (tx: Tx, open: OpenLines | undefined): Promise<void> => {
       try {
         for (let span = spans.shift(); span && failed === undefined; span = spans.shift()) {
-          await checkSpan(tx, span, open, { ...options, size }, () => failed !== undefined);
+          await checkSpan({
+            tx,
+            span,
+            open,
+            pairs,
+            options: { ...options, size },
+            isStopped: () => failed !== undefined,
+          });
         }
       } catch (err) {
         failed ??= err instanceof Error ? err : new Error('the pass failed', { cause: err });
@@ -69,6 +80,10 @@ export async function verifyLedger(options: VerifyOptions): Promise<void> {
     };
     await Promise.all(txs.map((tx, i) => work(tx, lines?.[i])));
     if (failed !== undefined) throw failed;
+    if (!first || !all) return;
+    for await (const findings of all.finish(first)) {
+      await onPart({ findings, missing: [], wallets: 0, transactions: 0 });
+    }
   });
 }
 
@@ -87,23 +102,31 @@ function* listSpans(): Generator<IdSpan> {
 const noPage = { bytes: Buffer.alloc(0), starts: [], ends: [], rows: 0, isLast: true };
 const noLines: Pages = { next: () => Promise.resolve(noPage), end: () => Promise.resolve() };
 
-async function checkSpan(
-  tx: Tx,
-  span: IdSpan,
-  open: OpenLines | undefined,
-  { size, onPart }: VerifyOptions,
-  isStopped: () => boolean,
-): Promise<void> {
+type SpanCheck = {
+  readonly tx: Tx;
+  readonly span: IdSpan;
+  readonly open: OpenLines | undefined;
+  readonly pairs: PairCheck;
+  readonly options: VerifyOptions;
+  isStopped(): boolean;
+};
+
+async function checkSpan({ tx, span, open, pairs, options, isStopped }: SpanCheck): Promise<void> {
+  const { size, onPart } = options;
   const found: LedgerFinding[] = [];
-  const undos: UndoEntry[] = [];
+  const children: ChildEntry[] = [];
+  const holds = createHoldCheck(span);
   const missing: Place[] = [];
   const merge = createMerge({
     report: (finding) => found.push(finding),
-    onUndo: (undo) => undos.push(undo),
+    onChild: (child) => children.push(child),
+    onHold: holds.onHold,
+    onOpenHolds: holds.onOpenHolds,
+    onPair: pairs.onPair,
     ...(open ? { onMissing: (walletId, seq) => missing.push({ walletId, seq }) } : {}),
   });
   const serial = createSerial();
-  const run = <T>(work: (tx: Tx) => Promise<T>): Promise<T> => serial(() => work(tx));
+  const run: RunInTx = (work) => serial(() => work(tx));
   const readers = [
     [merge.queues.wallets, openWallets(run, span, size)],
     [merge.queues.entries, openEntries(run, span, size)],
@@ -114,7 +137,8 @@ async function checkSpan(
     const waiting = readers.filter(([queue]) => queue.isWaiting());
     await Promise.all(waiting.map(async ([queue, pages]) => queue.add(await pages.next())));
     merge.run();
-    if (undos.length > 0) found.push(...(await checkParents(run, undos.splice(0))));
+    if (children.length > 0) found.push(...(await checkParents(run, children.splice(0))));
+    found.push(...(await holds.flush(run)), ...(await pairs.flush(run)));
     const taken = {
       wallets: merge.queues.wallets.taken(),
       transactions: merge.queues.entries.taken(),
@@ -127,41 +151,14 @@ async function checkSpan(
   };
   try {
     while (!merge.isOver() && !isStopped()) await step();
+    if (isStopped()) return;
+    for await (const findings of holds.finish(run)) {
+      await onPart({ findings, missing: [], wallets: 0, transactions: 0 });
+    }
   } finally {
     // What is read ahead must not meet the end of the transaction.
     for (const [, pages] of readers) await pages.end();
   }
-}
-
-async function checkParents(
-  run: <T>(work: (tx: Tx) => Promise<T>) => Promise<T>,
-  undos: readonly UndoEntry[],
-): Promise<LedgerFinding[]> {
-  const parents = await run((tx) => findParents(tx, undos));
-  return undos.flatMap((undo, i): LedgerFinding[] => {
-    const problem = findParentProblem(undo, parents[i]);
-    const { walletId, seq } = undo;
-    return problem === undefined ? [] : [{ walletId, seq, ...problem }];
-  });
-}
-
-function findParentProblem(
-  undo: UndoEntry,
-  parent: ParentRow | undefined,
-): Pick<LedgerFinding, 'kind' | 'detail'> | undefined {
-  const { parentId } = undo;
-  if (!parent || parent.seq === null || parent.operation === null) {
-    return { kind: 'parent', detail: `the wallet has no transaction ${parentId}, its parent` };
-  }
-  const [operation, of] = [operationOfCode(undo.operation), operationOfCode(parent.operation)];
-  if (parent.seq >= undo.seq) return { kind: 'parent', detail: 'its parent is not before it' };
-  if (!canUndo(operation, of)) return { kind: 'parent', detail: `a ${operation} undoes a ${of}` };
-  if (parent.amount !== -undo.amountMinor) {
-    const detail = `it returns ${undo.amountMinor}, its parent has the amount ${parent.amount}`;
-    return { kind: 'undo', detail };
-  }
-  if (parent.first_undo === null || parent.first_undo >= undo.seq) return undefined;
-  return { kind: 'undo', detail: `entry ${parent.first_undo} has undone its parent already` };
 }
 
 /** Messages that wait among the dead letters. */

@@ -95,6 +95,24 @@ it('our own queue gets events in bundles, in order; listeners get single events'
   expect(first && JSON.parse(first.content.toString())).toEqual(eventOf(0).body);
 });
 
+it('holds come in the same bundles as movements, in order, without a binding of their own', async () => {
+  const started = await start();
+  await channel.assertQueue('holds');
+  await channel.bindQueue('holds', 'wallet.events', 'hold.*');
+  await channel.assertQueue('all');
+  await channel.bindQueue('all', 'wallet.events', '#');
+  const keys = ['transaction.created', 'hold.placed', 'hold.released'];
+  const events = numbers(600).map((n) => ({ ...eventOf(n), routingKey: keys[n % 3] ?? '' }));
+  expect(await publish(started, events)).toEqual([]);
+  await until(() => expect(handled).toEqual(numbers(600)));
+  await until(async () => expect(await count('holds')).toBe(400));
+  await until(async () => expect(await count('all')).toBe(600));
+  for (const n of numbers(600)) {
+    const got = await channel.get('all', { noAck: true });
+    expect(got && JSON.parse(got.content.toString())).toEqual(eventOf(n).body);
+  }
+});
+
 it('a queue that an earlier version bound to single events gets each event once', async () => {
   await (await start()).stop();
   await channel.bindQueue(queue, 'wallet.events', 'transaction.created');

@@ -23,6 +23,14 @@ function publish(
 }
 
 const created = listOf('transaction.created', 5);
+/** As a wallet makes them: holds between movements of money. */
+const mixed = [
+  ...created.slice(0, 2),
+  ...listOf('hold.placed', 2),
+  ...created.slice(2, 4),
+  ...listOf('hold.released', 1),
+  ...created.slice(4),
+];
 const namesOf = (messages: readonly OutboundMessage[]) =>
   messages.map(({ messageId }) => messageId);
 
@@ -59,4 +67,41 @@ it('messages for a queue of ours are all published, are needed, and are not for 
   expect(sendings.every(({ isNeeded }) => isNeeded)).toBe(true);
   expect(sendings.flatMap(({ carries }) => carries)).toEqual([...created, ...requested]);
   expect(publish(createListenerRounds(), requested, () => 'returned')).toEqual([]);
+});
+
+it('movements and holds reach a listener of all keys in one order, from the first round on', () => {
+  const rounds = createListenerRounds();
+  for (let i = 0; i < 3; i += 1) {
+    expect(publish(rounds, mixed, () => 'confirmed')).toEqual(namesOf(mixed));
+  }
+  // A key that nothing is known of yet does not overtake those that are known.
+  const later = createListenerRounds();
+  publish(later, created, () => 'confirmed');
+  expect(publish(later, mixed, () => 'confirmed')).toEqual(namesOf(mixed));
+});
+
+it('of keys that no queue is bound for, only the first message is published from then on', () => {
+  const rounds = createListenerRounds();
+  const answer = ({ carries: [message] }: Sending): Answer =>
+    message?.routingKey === 'transaction.created' ? 'confirmed' : 'returned';
+  publish(rounds, mixed, answer);
+  const firsts = mixed.filter(({ routingKey }, i) => {
+    const isFirst = mixed.findIndex((other) => other.routingKey === routingKey) === i;
+    return isFirst || routingKey === 'transaction.created';
+  });
+  expect(publish(rounds, mixed, answer)).toEqual(namesOf(firsts));
+});
+
+it('movements and holds are bundled together, in order, under the key that our queue is bound to', () => {
+  const [only, ...others] = planOwn(mixed);
+  expect(others).toEqual([]);
+  expect(only?.carries).toEqual(mixed);
+  const holdsOnly = planOwn(listOf('hold.placed', 2));
+  const single = planOwn(listOf('hold.released', 1), { events: 1, bytes: 1_000 });
+  for (const sending of [only, ...holdsOnly, ...single]) {
+    expect(sending?.make()).toMatchObject({
+      exchange: 'wallet.bundles',
+      routingKey: 'transaction.created',
+    });
+  }
 });

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { Options } from 'amqplib';
 
 import {
+  bundleKey,
   bundledKeys,
   bundlesExchange,
   eventsExchange,
@@ -53,35 +54,49 @@ export function planOwn(
  * publishing costs more than anything else. So the first message of each key is `mandatory`, and if
  * it reaches no queue, the others of the round are not published. `bound` keeps what is known of
  * keys from round to round.
+ *
+ * Messages of the bundled keys are in one order. Where a round has several of these keys, one that
+ * nothing is known of counts as bound: otherwise its first message would overtake others.
  */
 export function createListenerRounds() {
-  const bound = new Set<string>();
+  const bound = new Map<string, boolean>();
   return {
     /** `later` is for once `now` is answered. */
     plan: (messages: readonly OutboundMessage[]) => {
       const now: Sending[] = [];
       const later: Sending[] = [];
       const probed = new Set<string>();
+      const areMixed = hasSeveralOrdered(messages);
       for (const message of messages) {
         const { routingKey } = message;
         if (neededKeys.has(routingKey)) continue;
         const isProbe = !probed.has(routingKey);
         const sending = toSending(message, { isNeeded: false, isProbe });
         probed.add(routingKey);
-        if (isProbe || bound.has(routingKey)) now.push(sending);
+        const isBound = bound.get(routingKey) ?? (areMixed && bundledKeys.has(routingKey));
+        if (isProbe || isBound) now.push(sending);
         else later.push(sending);
       }
       const listLater = (): readonly Sending[] =>
-        later.filter(({ carries: [message] }) => message && bound.has(message.routingKey));
+        later.filter(({ carries: [message] }) => message && bound.get(message.routingKey));
       return { now, listLater };
     },
     note: ({ isProbe, carries: [message] }: Sending, answer: Answer): void => {
       if (!isProbe || !message) return;
       // A queue that refuses is one.
-      if (answer === 'returned') bound.delete(message.routingKey);
-      else bound.add(message.routingKey);
+      bound.set(message.routingKey, answer !== 'returned');
     },
   };
+}
+
+function hasSeveralOrdered(messages: readonly OutboundMessage[]): boolean {
+  let first: string | undefined;
+  for (const { routingKey } of messages) {
+    if (!bundledKeys.has(routingKey)) continue;
+    first ??= routingKey;
+    if (routingKey !== first) return true;
+  }
+  return false;
 }
 
 type Purpose = Pick<Sending, 'isNeeded' | 'isProbe'>;
@@ -111,7 +126,7 @@ function toBundleSending({ messages, pattern, text }: Bundle): Sending {
     carries: messages,
     make: () => ({
       exchange: bundlesExchange,
-      routingKey: first.routingKey,
+      routingKey: bundleKey,
       body: Buffer.from(text),
       options: {
         messageId: messages.length === 1 ? first.messageId : randomUUID(),

@@ -5,6 +5,7 @@ import {
   createTestDatabase,
   type TestDatabase,
 } from '../../../../tests/support/postgres/database.ts';
+import { connectClient } from '../../../../tests/support/postgres/client.ts';
 
 let database: TestDatabase;
 
@@ -16,8 +17,7 @@ afterAll(() => database.drop());
 
 describe('the runtime role', () => {
   async function stateOf(sql: string): Promise<string> {
-    const client = new pg.Client({ connectionString: database.url });
-    await client.connect();
+    const client = await connectClient(database.url);
     try {
       await client.query(sql);
       return 'done';

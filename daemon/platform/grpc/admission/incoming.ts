@@ -58,6 +58,26 @@ export function incomingOf(call: AnyCall): Incoming {
   };
 }
 
+type InnerCall = {
+  readonly call?: InnerCall;
+  readonly nextCall?: InnerCall;
+  readonly stream?: { readonly destroyed: boolean; readonly closed: boolean };
+  /** Also where the deadline passed and the status is on its way. */
+  readonly cancelled?: boolean;
+};
+
+/**
+ * True for a call that has ended. The library says once that a call is cancelled, also before it
+ * begins the handler: of a request that ends after its deadline the handler would never hear it.
+ */
+export function isOver(call: object): boolean {
+  const inner = call as InnerCall;
+  const next = inner.call ?? inner.nextCall;
+  if (next) return isOver(next);
+  const { stream, cancelled } = inner;
+  return cancelled === true || stream?.destroyed === true || stream?.closed === true;
+}
+
 /** The library has deadlines by the wall clock, which may step. */
 const toMonotonic = (deadline: Date | number): number =>
   performance.now() + (Number(deadline) - Date.now());

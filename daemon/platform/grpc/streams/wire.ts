@@ -7,7 +7,7 @@ import type { Log } from '../../log.ts';
 import { createSink } from '../admission/answers.ts';
 import type { Read, WrapOptions } from '../calls.ts';
 import { toServiceError } from '../errors.ts';
-import { incomingOf } from '../admission/incoming.ts';
+import { incomingOf, isOver } from '../admission/incoming.ts';
 import { runBidi, runServerStream, type OpenOutlet } from './run.ts';
 
 type Reading = ServerWritableStream<Read, Buffer>;
@@ -16,6 +16,7 @@ type Talking = ServerDuplexStream<Read, Buffer>;
 /** A stream of answers that the gRPC library reads and writes. */
 export function wrapServerStream(options: WrapOptions) {
   return (call: Reading): void => {
+    if (isOver(call)) return;
     const incoming = incomingOf(call);
     const running = runServerStream(
       options,
@@ -30,6 +31,7 @@ export function wrapServerStream(options: WrapOptions) {
 /** A stream of requests and answers that the gRPC library reads and writes. */
 export function wrapBidi(options: WrapOptions) {
   return (call: Talking): void => {
+    if (isOver(call)) return;
     const incoming = incomingOf(call);
     const readAll = (): AsyncIterable<Read> => {
       limitReadAhead(call);
