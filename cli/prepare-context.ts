@@ -21,7 +21,7 @@ import { fail, failUsage, succeed, type Outcome } from './outcome.ts';
 import { readFields } from './output/fields.ts';
 import type { Field } from './terminal/field.ts';
 import { jsonFields } from './output/json-fields.ts';
-import { collectGiven } from './terminal/hints.ts';
+import { collectGiven, flagsOf } from './terminal/hints.ts';
 import type { Io } from './terminal/io.ts';
 import type { Prompter } from './terminal/prompter.ts';
 import { createReporter, type Manner } from './terminal/reporter.ts';
@@ -87,7 +87,7 @@ export async function prepareContext(
     isQuiet: options.quiet === true,
     isVerbose: options.verbose === true,
     hasColor: environment.hasColor && options.color,
-    given: command ? collectGiven(command) : { options: [] },
+    ...(command && { given: collectGiven(command), flags: flagsOf(command) }),
   };
   const isForMachines = manner.output === 'json' || manner.output === 'ndjson';
   const reporter = createReporter(io, manner);

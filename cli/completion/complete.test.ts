@@ -52,7 +52,7 @@ describe('completion', () => {
     ['values of a setting', 'config set output n', ['ndjson']],
     ['switches', 'config set tls ', ['true', 'false']],
     ['time zones', 'balance --timezone Europe/Lisb', ['Europe/Lisbon']],
-    ['help of commands', 'help tran', ['transactions']],
+    ['help of commands', 'help tran', ['transfer', 'transactions']],
     ['help of subcommands', 'help transactions s', ['show']],
     ['help topics', 'help exit', ['exit-codes']],
     ['shells', 'completion f', ['fish']],

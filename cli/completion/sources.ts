@@ -6,6 +6,7 @@ import { reasonCodes } from '../../core/reasons.ts';
 import { roles } from '../../core/roles.ts';
 import { apiKeyScopes } from '../../core/scopes.ts';
 import { exportFormats, exportLocales } from '../../core/statement-format/index.ts';
+import { holdStateNames } from '../../lib/json/holds.ts';
 import { auditServices } from '../commands/audit/cursor.ts';
 import { deadLetterServices, deadLetterStates } from '../commands/dead-letters/shared.ts';
 import { helpTopics } from '../commands/help/topics.ts';
@@ -71,6 +72,11 @@ const services: Values = ({ position }) =>
     : deadLetterServices
   ).map((value) => ({ value }));
 
+const states: Values = ({ position }) =>
+  (position.command.parent?.name() === 'holds' ? holdStateNames : deadLetterStates).map(
+    (value) => ({ value }),
+  );
+
 const settings: Values = () =>
   settingKeys.map((value) => ({ value, help: settingSpecs[value].help }));
 
@@ -118,7 +124,7 @@ const byPlaceholder: Readonly<Record<string, Source>> = {
   SCOPE: listed(apiKeyScopes),
   WALLET_ID: walletIds,
   SERVICE: services,
-  STATE: listed(deadLetterStates),
+  STATE: states,
   REASON: listed(Object.keys(reasonCodes)),
   SHELL: listed(shells),
   VALUE: settingValues,
@@ -138,8 +144,17 @@ const byPlaceholder: Readonly<Record<string, Source>> = {
         'ACTION',
         'CODE',
       ],
-      ...['NAME', 'NAMES', 'KEY', 'SPAN', 'MONTH'],
-      ...['AMOUNT', 'TRANSACTION_ID', 'ID', 'SESSION_ID', 'API_KEY_ID', 'NEW_NAME'],
+      ...['NAME', 'NAMES', 'KEY', 'KEY=VALUE', 'SPAN', 'MONTH'],
+      ...[
+        'AMOUNT',
+        'TRANSACTION_ID',
+        'ID',
+        'SESSION_ID',
+        'API_KEY_ID',
+        'NEW_NAME',
+        'HOLD_ID',
+        'SPAN=AMOUNT',
+      ],
     ].map((name) => [name, none]),
   ),
 };

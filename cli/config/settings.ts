@@ -56,6 +56,8 @@ export type Settings = {
   readonly server: ServerAddress;
   readonly output: OutputFormat;
   readonly currency: string;
+  /** The same if a flag, the environment or the profile says it; otherwise empty. */
+  readonly chosenCurrency: string;
   readonly timezone: string;
   readonly timeoutMs: number;
   readonly hasTls: boolean;
@@ -224,6 +226,7 @@ function toSettings(values: SettingValues, terminalTimezone: () => string): Sett
     server,
     output,
     currency: values.currency.text ?? settingSpecs.currency.fallback,
+    chosenCurrency: values.currency.origin === 'default' ? '' : (values.currency.text ?? ''),
     get timezone() {
       return values.timezone.text ?? terminalTimezone();
     },

@@ -24,6 +24,11 @@ const command: CanonicalCommand = {
   parentId: undefined,
   description: 'rent',
   merchant: undefined,
+  to: undefined,
+  via: undefined,
+  reference: undefined,
+  metadata: {},
+  ...{ expiresInSeconds: undefined, expiresAt: undefined, keepsRest: false },
 };
 
 let dir: string;
@@ -60,10 +65,29 @@ describe('canonical commands', () => {
       { description: '' },
       { description: undefined },
       { merchant: 'rent', description: undefined },
+      { to: key },
+      { via: 'bank' },
+      { reference: 'bank' },
+      { metadata: { reference: 'bank' } },
+      { metadata: { a: '1', b: '2' } },
+      { expiresInSeconds: 604_800 },
+      { expiresAt: new Date(604_800_000) },
+      { keepsRest: true },
     ];
     const hashes = [command, ...others.map((other) => ({ ...command, ...other }))].map(hashCommand);
     expect(new Set(hashes).size).toBe(hashes.length);
     expect(hashCommand({ ...command })).toBe(hashes[0]);
+    const [one, other] = [
+      { a: '1', b: '2' },
+      { b: '2', a: '1' },
+    ].map((metadata) => hashCommand({ ...command, metadata }));
+    expect(one).toBe(other);
+  });
+
+  test('a command without the newer fields has the hash that older versions give it', () => {
+    expect(hashCommand(command)).toBe(
+      'f08dece09e5a48f57923f1d7a0744a37c66357dedcc2a49a3591b0461e2eb3cb',
+    );
   });
 });
 

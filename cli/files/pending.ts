@@ -55,11 +55,21 @@ export type CanonicalCommand = {
   readonly parentId: string | undefined;
   readonly description: string | undefined;
   readonly merchant: string | undefined;
+  /** The id of who is paid. */
+  readonly to: string | undefined;
+  readonly via: string | undefined;
+  readonly reference: string | undefined;
+  readonly metadata: Readonly<Record<string, string>>;
+  /** Of a hold: when it ends, as it was given. */
+  readonly expiresInSeconds: number | undefined;
+  readonly expiresAt: Date | undefined;
+  /** Of a capture. */
+  readonly keepsRest: boolean;
 };
 
 /** SHA-256, in hex, over a command's fields in a fixed order; an absent one differs from empty. */
 export function hashCommand(command: CanonicalCommand): string {
-  const fields = [
+  const fields: unknown[] = [
     1,
     command.profile,
     command.server,
@@ -72,6 +82,15 @@ export function hashCommand(command: CanonicalCommand): string {
     command.description ?? null,
     command.merchant ?? null,
   ];
+  const { to, via, reference } = command;
+  const pairs = Object.entries(command.metadata).sort(([one], [other]) => (one < other ? -1 : 1));
+  const hasMore = to !== undefined || via !== undefined || reference !== undefined;
+  // Where there is none of them, the hash is that of an older version of this program.
+  if (hasMore || pairs.length > 0) fields.push(to ?? null, via ?? null, reference ?? null, pairs);
+  const { expiresInSeconds, expiresAt, keepsRest } = command;
+  if (expiresInSeconds !== undefined || expiresAt !== undefined || keepsRest) {
+    fields.push({ expiresInSeconds, expiresAt, keepsRest });
+  }
   return createHash('sha256').update(JSON.stringify(fields)).digest('hex');
 }
 

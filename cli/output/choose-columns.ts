@@ -1,6 +1,7 @@
 import { failUsage, succeed, type Outcome } from '../outcome.ts';
 import type { OutputFormat } from '../config/settings.ts';
 import { suggest } from '../../lib/suggest.ts';
+import { groupThousands } from './amount.ts';
 import type { Column } from './print.ts';
 
 /** What a user asked of a list's columns: `--wide` and `--columns`. */
@@ -61,6 +62,18 @@ function toShown<Row>(column: Column<Row>): Column<Row> {
     const cell = (row: Row): string => String(value(row) ?? '');
     return { ...column, table: { title: header.toUpperCase().replaceAll('_', ' '), cell } };
   }
-  const { isCardOnly: _card, isHiddenIfEmpty: _hidden, ...shown } = table;
-  return { ...column, table: shown };
+  const { isCardOnly: _card, isHiddenIfEmpty: _hidden, listCell, ...shown } = table;
+  // What goes without saying is said where it was asked for.
+  const fill = (row: Row): string => {
+    const text = String(value(row) ?? '');
+    return table.align === 'right' ? groupThousands(text) : text;
+  };
+  return {
+    ...column,
+    table: {
+      ...shown,
+      cell: (row) => table.cell(row) ?? fill(row),
+      ...(listCell && { listCell: (row: Row) => listCell(row) ?? fill(row) }),
+    },
+  };
 }

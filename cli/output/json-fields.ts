@@ -11,22 +11,39 @@ const within = (prefix: string, paths: JsonPaths): JsonPaths =>
 const listOf = (paths: JsonPaths): JsonPaths => [...within('items[]', paths), 'nextPageToken'];
 
 const transaction = words(
-  'id walletId seq operation amount currency balanceAfter parentId description merchant ' +
+  'id walletId seq operation amount direction currency balanceAfter parentId undone counterparty ' +
+    'via description merchant reference metadata.* held heldAfter availableAfter groupId ' +
     'occurredAt replayed dryRun',
 );
-const balance = words('walletId userId currency balance seq asOf');
+const balance = words(
+  'walletId userId currency balance available held overdraftLimit seq status asOf',
+);
+const hold = words(
+  'id walletId userId amount captured left currency state for placedAt expiresAt closedAt',
+);
+const holdTransaction = [...transaction, ...within('hold', hold)];
+const walletTerms = [
+  ...words('userId currency number overdraftLimit default timezone'),
+  ...within('limits[]', words('name limit used left resetsAt')),
+  ...words('asOf dryRun'),
+];
 const exported = words(
-  'id status userId walletId currency from to timezone locale format rows rowsDone bytes sha256 ' +
+  'id status userId walletId currency from to timezone locale format holds rows rowsDone bytes sha256 ' +
     'requestedBy createdAt finishedAt expiresAt failure mail mailFailure file proof dryRun',
 );
-const line = words('seq date transactionId operation description merchant debit credit balance');
+const line = words(
+  'seq date transactionId operation description merchant debit credit balance held heldBalance',
+);
 const statement = [
   ...words('walletId currency from to timezone opening totalDebit totalCredit closing'),
+  ...words('heldClosing availableClosing'),
   ...within('lines[]', line),
   ...words('behindBy inconsistency'),
 ];
 const user = words('id email role disabled emailVerified createdAt totpEnabled');
-const wallet = words('id userId currency balance seq status lastAt dryRun');
+const wallet = words(
+  'id userId currency balance available held overdraftLimit seq status lastAt dryRun',
+);
 const session = words('id userId client createdAt lastUsedAt expiresAt current kind');
 const apiKey = words(
   'id ownerId name prefix scopes walletId operations createdAt expiresAt lastUsedAt revoked',
@@ -71,6 +88,10 @@ export const jsonFields: Readonly<Record<string, JsonPaths>> = {
   deposit: transaction,
   withdraw: transaction,
   purchase: transaction,
+  transfer: transaction,
+  hold: holdTransaction,
+  capture: holdTransaction,
+  release: holdTransaction,
   cancel: transaction,
   reverse: transaction,
   balance: [...balance, ...listOf(balance)],
@@ -95,8 +116,20 @@ export const jsonFields: Readonly<Record<string, JsonPaths>> = {
   'wallets list': listOf([...wallet, 'userEmail']),
   'wallets freeze': wallet,
   'wallets unfreeze': wallet,
+  'wallets close': [...wallet, ...within('transaction', transaction)],
+  'wallets reopen': wallet,
+  'holds list': listOf([...hold, 'userEmail']),
+  'holds show': hold,
+  'limits show': walletTerms,
+  'limits set': walletTerms,
+  'limits clear': walletTerms,
   'batch run': batchSummary,
   'batch reverse': batchSummary,
+  'group run': [
+    ...within('items[]', words('row status operation amount currency user userId transactionId')),
+    ...within('items[]', words('balance reason field message')),
+    ...words('groupId status dryRun'),
+  ],
   'users list': listOf(user),
   'users show': user,
   'users create': user,

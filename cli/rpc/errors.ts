@@ -2,6 +2,7 @@ import type { ServiceError } from '@grpc/grpc-js';
 
 import { isReason, type Reason } from '../../core/reasons.ts';
 import { exitCodeByReason } from './exit-codes.ts';
+import { hintByReason } from './hints.ts';
 import { nameStatusCode, status } from './status.ts';
 import { decodeErrorInfo } from './error-info.ts';
 import { cliReasons, exitCodes, type CliFailure, type ExitCode } from '../outcome.ts';
@@ -29,81 +30,6 @@ export type CallFailure = {
 
 export type CallResult<T> =
   { readonly ok: true; readonly value: T } | { readonly ok: false; readonly failure: CallFailure };
-
-/** What to do next, where there is something. Exhaustive, so that a new reason asks for one. */
-export const hintByReason: Readonly<Record<Reason, string | undefined>> = {
-  INVALID_ARGUMENT: undefined,
-  AMOUNT_INVALID: 'write plain digits with a point for decimals, like 1234.50',
-  CURRENCY_UNKNOWN: 'use an ISO 4217 code, for instance --currency BRL',
-  USER_REQUIRED: 'name the user: --user EMAIL or --user ID',
-  PAGE_TOKEN_INVALID: 'run the command again without --page-token, with the same options as before',
-  EMAIL_INVALID: undefined,
-  PASSWORD_INVALID: undefined,
-  RANGE_TOO_LONG: 'ask for a shorter range with --from and --to',
-  CREDENTIALS_MISSING: 'wallet sign-in',
-  CREDENTIALS_INVALID: 'check the e-mail address and the password, then: wallet sign-in',
-  TOKEN_INVALID: 'wallet sign-in',
-  TOKEN_EXPIRED: 'wallet sign-in',
-  TOKEN_REVOKED: 'wallet sign-in',
-  REFRESH_TOKEN_INVALID: 'wallet sign-in',
-  EMAIL_UNVERIFIED: 'wallet verify-email CODE --email EMAIL, with the code that was mailed to you',
-  VERIFICATION_CODE_INVALID:
-    'check the code and the password; to have a new code mailed: wallet sign-up',
-  TOTP_REQUIRED: 'pipe in both, one line each: wallet sign-in --password-stdin --totp-stdin < FILE',
-  TOTP_INVALID: 'wait for the next code, and check the clock of the device',
-  PERMISSION_DENIED: 'wallet whoami',
-  SIGN_UP_CLOSED: 'ask an operator to create the account',
-  STAFF_OWN_WALLET: 'sign in as a customer to use a wallet of your own',
-  OPERATION_NOT_ALLOWED: 'ask an operator to do it',
-  TOTP_ENROLMENT_REQUIRED: 'wallet totp enable',
-  USER_NOT_FOUND: 'check the address or the id: wallet users list --email EMAIL',
-  TRANSACTION_NOT_FOUND: 'wallet transactions list',
-  EXPORT_NOT_FOUND: undefined,
-  DEAD_LETTER_NOT_FOUND: 'check the id and the service: wallet dead-letters list',
-  SESSION_NOT_FOUND: 'wallet sessions list',
-  API_KEY_NOT_FOUND: 'wallet api-keys list',
-  WALLET_NOT_FOUND: 'wallet wallets list',
-  PARENT_NOT_FOUND: 'wallet transactions list',
-  LAST_ADMIN: 'promote another admin first: wallet users set-role USER admin',
-  API_KEY_LIMIT: 'wallet api-keys list, then: wallet api-keys revoke ID',
-  EXPORT_NOT_READY: 'wallet exports wait ID',
-  EXPORT_EXPIRED: 'export the statement again: wallet statement export',
-  TOTP_ALREADY_ENABLED: 'to move to another device: wallet totp disable, then: wallet totp enable',
-  TOTP_NOT_ENABLED: 'wallet totp enable',
-  TOTP_NOT_BEGUN: 'begin again: wallet totp enable',
-  TOTP_UNREADABLE: 'use a recovery code; or, on the host: walletd users reset-totp --email EMAIL',
-  MAIL_NOT_CONFIGURED:
-    "ask the server's operator, who can run on its host: walletd users reset-password --email EMAIL",
-  INSUFFICIENT_FUNDS: 'wallet balance',
-  BALANCE_LIMIT_EXCEEDED: 'wallet balance',
-  WALLET_FROZEN: 'ask an operator; staff lift it with: wallet wallets unfreeze --user USER',
-  PARENT_NOT_UNDOABLE: 'wallet transactions list',
-  PARENT_ALREADY_UNDONE: 'wallet transactions list',
-  AMOUNT_MISMATCH: 'omit the amount: an undo is always of the full amount',
-  IDEMPOTENCY_KEY_REUSED:
-    'choose another --idempotency-key, or see the transaction that has it: wallet transactions show --idempotency-key KEY',
-  EMAIL_TAKEN: 'wallet sign-in',
-  WALLET_CLOCK_AHEAD: 'have the operator check the clock: walletd wallets accept-clock-ahead',
-  WALLET_CORRUPT: "all transactions on it are blocked; ask the server's operator to repair it",
-  DEAD_LETTER_RESOLVED: 'see its state: wallet dead-letters show ID',
-  OVERLOADED: 'run the command again in a moment',
-  THROTTLED: 'wait for that time, then run the command again',
-  OUTBOX_FULL: 'run the command again in a moment',
-  DATABASE_UNAVAILABLE: 'run the command again in a moment',
-  DATABASE_BUSY: 'run the command again in a moment',
-  AUTH_UNAVAILABLE: 'run the command again in a moment',
-  WALLET_UNAVAILABLE: 'run the command again in a moment',
-  STATEMENT_UNAVAILABLE: 'run the command again in a moment',
-  WALLET_BUSY: "run it again in a moment; if it stays locked, ask the server's operator",
-  SHUTTING_DOWN: 'run the command again in a moment',
-  CHECKPOINT_PENDING: 'run it again after that time, or have an operator run: walletd checkpoint',
-  STREAM_IDLE: 'run the command again',
-  DEADLINE_EXCEEDED: 'run the command again, with a longer --timeout if need be',
-  CANCELLED: 'run the command again',
-  OUTCOME_UNKNOWN: 'run the command again',
-  UNIMPLEMENTED: 'the server does not support this: compare versions',
-  INTERNAL: "give the request id to the server's operator",
-};
 
 /** Reasons after which the call may have been done all the same. */
 export const unknownReasons: ReadonlySet<Reason> = new Set<Reason>([
@@ -250,7 +176,7 @@ export function toCliFailure(failure: CallFailure, kind: 'read' | 'write'): CliF
     };
   }
   const exitCode = exitCodeByReason[reason];
-  const hint = failure.hint ?? hintByReason[reason];
+  const hint = nameWallet(failure.hint ?? hintByReason[reason], metadata);
   return {
     ...common,
     reason,
@@ -258,6 +184,16 @@ export function toCliFailure(failure: CallFailure, kind: 'read' | 'write'): CliF
       kind === 'read' && exitCode === exitCodes.outcomeUnknown ? exitCodes.unavailable : exitCode,
     ...(hint === undefined ? {} : { hint }),
   };
+}
+
+/** The refusal concerns another wallet than the command names, or one that it names by a hold. */
+function nameWallet(
+  hint: string | undefined,
+  { userId, currency }: CallFailure['metadata'],
+): string | undefined {
+  if (userId === undefined) return hint;
+  const named = `--user ${userId}${currency === undefined ? '' : ` --currency ${currency}`}`;
+  return hint === 'wallet balance' ? `${hint} ${named}` : hint?.replace('--user USER', named);
 }
 
 const newerServerHint =

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
 
 import { buildProgram } from '../program.ts';
-import { hintByReason } from '../rpc/errors.ts';
+import { hintByReason } from '../rpc/hints.ts';
 import { collectGiven, repeatGiven } from './hints.ts';
 
 const { commands } = buildProgram('0', () => Promise.resolve());

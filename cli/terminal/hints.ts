@@ -20,9 +20,9 @@ type GivenOption = {
 /** The commands that hints may name, so that other words after "wallet" are left alone. */
 const commands = [
   'sign-(?:up|in|out)|verify-email|whoami|change-(?:password|email)|reset-password',
-  'deposit|withdraw|purchase|cancel|reverse|balance',
+  'deposit|withdraw|purchase|transfer|hold|capture|release|cancel|reverse|balance',
   'totp (?:enable|disable|recovery-codes|status)',
-  '(?:transactions|statement|exports|wallets|batch|users|sessions) [a-z][a-z-]*',
+  '(?:transactions|statement|exports|wallets|holds|limits|batch|group|users|sessions) [a-z][a-z-]*',
   '(?:api-keys|audit|dead-letters|config|profiles|open) [a-z][a-z-]*',
   'doctor|version',
 ];
@@ -114,6 +114,12 @@ const rootOf = (command: Command): Command => (command.parent ? rootOf(command.p
 /** `transactions list`: the names below the program. */
 const pathOf = (command: Command): string =>
   command.parent ? `${pathOf(command.parent)} ${command.name()}`.trim() : '';
+
+/** The options that a command takes, globals included, by their long names. */
+export const flagsOf = (command: Command): readonly string[] => [
+  ...flagsIn(command),
+  ...flagsIn(rootOf(command)),
+];
 
 const flagsIn = (command: Command): string[] => command.options.map(({ long }) => long ?? '');
 

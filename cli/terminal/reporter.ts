@@ -5,6 +5,7 @@ import type { CliFailure } from '../outcome.ts';
 import { repeatGiven, type Given } from './hints.ts';
 import type { Io, TextOutput } from './io.ts';
 import { toJsonText } from './plain.ts';
+import { addSubject, nameField } from './subject.ts';
 import type { OutputFormat } from '../config/settings.ts';
 import type { Field } from './field.ts';
 
@@ -19,6 +20,8 @@ export type Manner = {
   readonly hasColor: boolean;
   /** What the user gave and a suggested command has to repeat. */
   readonly given?: Given;
+  /** The options of the command by their long names, so that errors name them so. */
+  readonly flags?: readonly string[];
 };
 
 /** What goes to stderr beside the data. Where stdout is JSON, each message is a line of JSON. */
@@ -70,9 +73,10 @@ export function createReporter(io: Io, manner: Manner): Reporter {
       else await stderr.write(`${chalk.dim(stripControls(message))}\n`);
     },
     error: (reported) => {
-      const { hint } = reported;
+      const named = nameSubject(reported, manner.flags);
+      const { hint } = named;
       const failure =
-        hint === undefined ? reported : { ...reported, hint: repeatGiven(hint, manner.given) };
+        hint === undefined ? named : { ...named, hint: repeatGiven(hint, manner.given) };
       return stderr.write(isJson ? formatJsonFailure(failure) : formatFailure(failure, chalk));
     },
   };
@@ -95,22 +99,18 @@ function formatJsonFailure(failure: CliFailure): string {
 }
 
 function formatFailure(failure: CliFailure, chalk: ChalkInstance): string {
-  const { reason, serverReason = reason, message, hint, requestId, field } = failure;
-  // The server's messages name their fields themselves.
-  const where = reason === 'USAGE' && field !== undefined ? nameField(field, message) : '';
+  const { reason, serverReason = reason, message, hint, requestId } = failure;
   const lines = [
-    `${chalk.red('error:')} ${stripControls(where + message)} ${chalk.dim(`(${stripControls(serverReason)})`)}`,
+    `${chalk.red('error:')} ${stripControls(message)} ${chalk.dim(`(${stripControls(serverReason)})`)}`,
     ...(hint === undefined ? [] : [`${chalk.cyan('hint:')} ${stripControls(hint)}`]),
     ...(requestId === undefined ? [] : [chalk.dim(`request id: ${stripControls(requestId)}`)]),
   ];
   return `${lines.join('\n')}\n`;
 }
 
-/**
- * `email is missing`, `limit: "x" is not …`; a message that is a sentence needs no name before it.
- */
-function nameField(field: string, message: string): string {
-  const name = field.replaceAll('_', ' ');
-  if (/^(?:is|must|cannot) /.test(message)) return `${name} `;
-  return message.startsWith('"') ? `${name}: ` : '';
+/** A usage error with its option or argument. The server's messages name their fields themselves. */
+function nameSubject(failure: CliFailure, flags: readonly string[] = []): CliFailure {
+  const { reason, field, message } = failure;
+  if (reason !== 'USAGE' || field === undefined) return failure;
+  return { ...failure, message: addSubject(nameField(field, flags), message) };
 }

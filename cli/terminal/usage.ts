@@ -4,7 +4,7 @@ import type { Environment } from '../config/config.ts';
 import { fail, failUsage, type CliFailure } from '../outcome.ts';
 import { outputFormats, type OutputFormat } from '../config/settings.ts';
 
-const sumCommands = ['deposit', 'withdraw', 'purchase'];
+const sumCommands = ['deposit', 'withdraw', 'purchase', 'transfer'];
 
 /** A usage error of the parser's as one of ours, with the help that fits. */
 export function explainUsage(

@@ -11,7 +11,8 @@ import {
   type CreateApiKeyRequest,
 } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import type { Context } from '../../context.ts';
-import { readExpiry, type ExpiryOptions } from './expiry.ts';
+import type { ExpiryOptions } from '../shared/lifetime.ts';
+import { readKeyExpiry } from './expiry.ts';
 import {
   done,
   fail,
@@ -143,7 +144,7 @@ function readRequest(
     const what = JSON.stringify(options.wallet);
     return failUsage('wallet', `${what} is not a wallet's id`, 'find it with: wallet wallets list');
   }
-  const expiresAt = readExpiry(options, context);
+  const expiresAt = readKeyExpiry(options, context);
   if (!expiresAt.ok) return expiresAt;
   return succeed({
     name,

@@ -136,7 +136,7 @@ describe('api-keys create', () => {
     ['api-keys create --scope users:read', 'name'],
     ['api-keys create --name x', 'scope'],
     [`${create} --scope users:write`, 'scope'],
-    [`${create} --operation transfer`, 'operation'],
+    [`${create} --operation gift`, 'operation'],
     [`${create} --wallet mine`, 'wallet'],
     [`${create} --expires-in 90`, 'expires_in'],
     [`${create} --expires-in 0d`, 'expires_in'],

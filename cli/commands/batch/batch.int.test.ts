@@ -236,7 +236,7 @@ describe('what is reported', () => {
     expect(ran.err).toMatch(/rows +4, 1 of them invalid/);
     expect(ran.err).toMatch(/deposit +2 rows, 3\.50 BRL/);
     expect(ran.err).toMatch(/deposit +1 row, 3 JPY/);
-    expect(ran.err).toContain('row 4 is invalid: operation: must be');
+    expect(ran.err).toContain('row 4 is invalid: operation must be');
     expect(await readdir(world.folder)).toEqual(['batch.csv']);
   });
 

@@ -154,8 +154,8 @@ async function warnOfRows(context: Context, batch: Batch, survey: Survey): Promi
     );
   }
   if (batch.isDryRun || context.isConfirmed || invalid === 0) return;
-  for (const { row, field, message } of examples) {
-    await context.reporter.warn(`row ${row} is invalid: ${field}: ${message}`);
+  for (const { row, message } of examples) {
+    await context.reporter.warn(`row ${row} is invalid: ${message}`);
   }
   const more = invalid - examples.length;
   if (more > 0) await context.reporter.warn(`${more} other rows are invalid`);

@@ -104,7 +104,7 @@ export function readMaxErrors(text: string | undefined): Outcome<number> {
 }
 
 /** A delimiter by its name or as it is; undefined for any other text. */
-function readDelimiter(text = 'comma'): string | undefined {
+export function readDelimiter(text = 'comma'): string | undefined {
   if (text === '\\t') return delimiters.tab;
   const found = Object.entries(delimiters).find(([name, one]) => text === name || text === one);
   return found?.[1];

@@ -27,11 +27,16 @@ export async function confirmBatch(
       ['results', batch.results],
       ['rows', invalid === 0 ? String(rows) : `${rows}, ${invalid} of them invalid`],
       ...totals.map((total) => describeShare(total, hasPaid)),
+      ['rest', totals.some(isCapture) ? restText : undefined],
     ],
   );
   await context.io.stderr.write(card);
   return askYes(context, 'Run this batch?');
 }
+
+const isCapture = ({ operation, status }: Total): boolean =>
+  operation === 'capture' && status !== 'paid';
+const restText = 'what a capture leaves of its hold is released, unless the row has keep_rest';
 
 /** Where some rows were paid before, each line says whether it is paid now. */
 function describeShare(total: Total, hasPaid: boolean): readonly [string, string] {

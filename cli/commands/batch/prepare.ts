@@ -4,6 +4,7 @@ import { succeed, type Outcome } from '../../outcome.ts';
 import {
   checkRow,
   isValid,
+  toInvalid,
   type CheckedRow,
   type InvalidRow,
   type RowDefaults,
@@ -16,7 +17,7 @@ import {
   type KeyMaker,
   type OwnKeys,
 } from './rows/keys.ts';
-import { InputError, type RawRow } from './rows/raw-row.ts';
+import { InputError, isPairColumn, type Cells, type RawRow } from './rows/raw-row.ts';
 import type { RowReader } from './rows/rows.ts';
 import type { BatchUsers } from './rows/users.ts';
 import {
@@ -25,6 +26,7 @@ import {
   maxBytes,
   maxRows,
   sizeOf,
+  sizeOfPairs,
   type Chunk,
   type PreparedRow,
 } from './rows/chunk.ts';
@@ -56,7 +58,7 @@ export async function* prepareChunks(options: SourceOptions): AsyncGenerator<Out
       yield known;
       return;
     }
-    const rows = checked.map((row) => (isValid(row) ? prepare(row, known.value, keys) : row));
+    const rows = checked.map((row) => (isValid(row) ? prepareRow(row, known.value, keys) : row));
     const last = raws.at(-1)?.row ?? 0;
     lastRow = last;
     if (resumed && last <= resumed.row) {
@@ -109,14 +111,23 @@ function* cut(rawRows: readonly RawRow[], resumedRow: number): Iterable<readonly
   let bytes = 0;
   for (const raw of rawRows) {
     rows.push(raw);
-    const { description, merchant, key } = raw.cells;
-    bytes += sizeOf(description, merchant, key);
+    bytes += sizeOfCells(raw.cells);
     if (rows.length < maxRows && bytes < maxBytes && raw.row !== resumedRow) continue;
     yield rows;
     rows = [];
     bytes = 0;
   }
   if (rows.length > 0) yield rows;
+}
+
+/** Not less than what the row's item takes in a message: JSON is longer than the pairs in it. */
+function sizeOfCells(cells: Cells): number {
+  const { description, merchant, key, via, reference, metadata } = cells;
+  let bytes = sizeOf(description, merchant, key, via, reference, metadata);
+  for (const column in cells) {
+    if (isPairColumn(column)) bytes += sizeOfPairs({ [column]: cells[column] });
+  }
+  return bytes;
 }
 
 const toDigested = ({ row, cells, problem }: RawRow): string =>
@@ -139,15 +150,25 @@ function markSent(rows: PreparedRow[], resumed: Progress | undefined): PreparedR
   return rows;
 }
 
-function prepare(
+/** A checked row with the item that is sent for it, or why it cannot be. */
+export function prepareRow(
   row: CheckedRow,
   userIds: ReadonlyMap<string, string>,
   keys: KeyMaker,
 ): PreparedRow {
   const userId = row.user === undefined ? userIds.get('') : userIds.get(row.user);
   if (userId === undefined) {
-    const message = `no user has the e-mail address ${row.user ?? ''}, or it is not verified`;
+    const email = row.user ?? '';
+    const message = `no user that you may act for has the e-mail address ${email}, or it is not verified`;
     return toInvalid(row, 'user', message, 'USER_NOT_FOUND');
+  }
+  const toUserId = row.to === undefined ? undefined : userIds.get(row.to);
+  if (row.to !== undefined && toUserId === undefined) {
+    const message = `no user has the e-mail address ${row.to}, or it is not verified`;
+    return toInvalid(row, 'to', message, 'RECIPIENT_NOT_FOUND');
+  }
+  if (toUserId === userId) {
+    return toInvalid(row, 'to', 'is the user who pays', 'TRANSFER_TO_SELF');
   }
   const item = {
     userId,
@@ -157,21 +178,23 @@ function prepare(
     parentId: row.parentId,
     description: row.description,
     merchant: row.merchant,
-    metadata: {},
-    idempotencyKey: keys.keyOf(row, userId),
+    metadata: row.metadata,
+    toUserId,
+    via: row.via,
+    reference: row.reference,
+    expiresAt: row.expiresAt,
+    expiresInSeconds: row.expiresInSeconds === undefined ? undefined : BigInt(row.expiresInSeconds),
+    keepRest: row.keepsRest ? true : undefined,
+    idempotencyKey: keys.keyOf(row, userId, toUserId),
   };
   return { row: row.row, userId, item, text: row.text, wasSent: false };
 }
 
-const toInvalid = (
-  { row, key, text }: CheckedRow,
-  field: InvalidRow['field'],
-  message: string,
-  reason: InvalidRow['reason'] = 'INVALID_ARGUMENT',
-): InvalidRow => ({ row, reason, field, message, key, text });
-
 /** The same key twice would make one transaction of two rows. */
-function refuseSameKey(row: CheckedRow | InvalidRow, ownKeys: OwnKeys): CheckedRow | InvalidRow {
+export function refuseSameKey(
+  row: CheckedRow | InvalidRow,
+  ownKeys: OwnKeys,
+): CheckedRow | InvalidRow {
   if (row.key === undefined) return row;
   const earlier = ownKeys.claim(row.key, row.row);
   if (earlier === undefined || !isValid(row)) return row;

@@ -11,15 +11,28 @@ import { succeed, type CommandOutcome } from '../../outcome.ts';
 import type { Start } from '../shared/start.ts';
 
 const help = `
-Columns: operation, amount, currency, user, parent_id, description, merchant, key. The first line of
-a CSV file names its columns; an NDJSON file has one object per line. Rows without any text are
-skipped, blanks around cells are too. UTF-16 with a byte order mark is read as well as UTF-8.
+Columns: operation, amount, currency, user, parent_id, description, merchant, key, to, via,
+reference, metadata, meta.KEY, expires_in, expires_at, keep_rest. The first line of a CSV file
+names its columns; an NDJSON file has one object per line. Rows without any text are skipped, blanks
+around cells are too. UTF-16 with a byte order mark is read as well as UTF-8.
+
+Operations: deposit, withdraw, purchase, transfer, hold, capture, release, reversal, cancellation.
+
+A transfer names who is paid in to, by e-mail address or id. via is the account outside of a deposit
+or withdraw. A reversal or cancellation with an amount undoes a part of its parent. metadata is a
+JSON object of texts; meta.order is its key order in a column of its own.
+
+A hold is for a merchant, a user (to) or an account outside (via). expires_in, like 7d, or
+expires_at, a time with its offset, says when it ends. A capture or release names its hold as
+parent_id; with an amount it uses a part. What a capture leaves is released, unless keep_rest is
+true.
 
 The key of a row is its column key; no two rows may have the same. Without one, it is made from
---batch-id, what the row moves (operation, amount, currency, user, parent, merchant; not its
-description), and how many equal rows came before it. So the same file can be run again, corrected
-or after a failure, and only new rows are run. To run an equal file as a new batch (next month's,
-for example), use another batch id. Without --batch-id, each row needs a key.
+--batch-id, what the row moves (operation, amount, currency, user, parent, merchant, to, via,
+keep_rest; not its description, reference, metadata or the end of a hold), and how many equal rows
+came before it. So the same file can be run again, corrected or after a failure, and only new rows
+are run. To run an equal file as a new batch (next month's, for example), use another batch id.
+Without --batch-id, each row needs a key.
 
 All rows are checked before the first is sent. Invalid rows are reported, and the others are sent.
 If rows that were paid under the same batch id have

@@ -73,14 +73,27 @@ function createKeeper() {
       rows += chunk.rows.length;
       for (const row of chunk.rows) {
         if (!isItemRow(row)) continue;
-        const { description = '', merchant = '', idempotencyKey } = row.item;
-        units += description.length + merchant.length + idempotencyKey.length;
+        units += countUnits(row.item);
       }
       if (rows > maxKeptRows || units > maxKeptTextUnits) chunks = undefined;
       else chunks.push(chunk);
     },
     chunks: (): Chunk[] | undefined => chunks,
   };
+}
+
+/** How long the texts of a row are. */
+function countUnits({
+  description,
+  merchant,
+  idempotencyKey,
+  reference,
+  metadata,
+}: ItemRow['item']) {
+  let units = idempotencyKey.length;
+  for (const text of [description, merchant, reference]) units += text?.length ?? 0;
+  for (const key in metadata) units += key.length + (metadata[key] ?? '').length;
+  return units;
 }
 
 function toTotal({ item }: ItemRow, status: 'paid' | 'valid'): Total {

@@ -46,12 +46,14 @@ export function exportColumns(timezone: string): readonly Column<OwnedExport>[] 
     rangeColumn('to', 'TO', ({ made }) => made.to),
     textColumn('timezone', 'TIMEZONE', ({ made }) => made.timezone, { isCardOnly: true }),
     textColumn('format', 'FORMAT', ({ made }) => nameFormat(made.format) ?? 'unknown'),
+    textColumn('holds', 'HOLDS', holdsOf, cardOnly),
     textColumn('locale', 'LOCALE', ({ made }) => made.locale, { isCardOnly: true }),
     numberColumn('rows', 'ROWS', ({ made }) => made.rows.toString()),
     numberColumn('rows_done', 'DONE', ({ made }) => made.rowsDone.toString(), cardOnly),
     numberColumn('bytes', 'BYTES', ({ made }) => made.bytes?.toString(), cardOnly),
     textColumn('sha256', 'SHA-256', ({ made }) => made.sha256, { isCardOnly: true }),
     timeColumn('created_at', 'CREATED', timezone, ({ made }) => made.createdAt),
+    timeColumn('finished_at', 'FINISHED', timezone, ({ made }) => made.finishedAt, cardOnly),
     timeColumn('expires_at', 'EXPIRES', timezone, ({ made }) => made.expiresAt, cardOnly),
     textColumn('user_id', 'USER', ({ made }) => made.userId, { isId: true }),
     emailColumn('user_email', 'EMAIL', ({ userEmail }) => userEmail, { priority: 3 }),
@@ -68,6 +70,8 @@ export function exportColumns(timezone: string): readonly Column<OwnedExport>[] 
 }
 
 const cardOnly = { isCardOnly: true } as const;
+const holdsOf = ({ made }: ExportRow): string | undefined =>
+  made.includeHolds === true ? 'true' : undefined;
 const idOf = ({ made, isDryRun }: ExportRow): string | undefined =>
   isDryRun ? undefined : made.id;
 const dryRunOf = ({ isDryRun }: ExportRow): string | undefined =>

@@ -191,6 +191,12 @@ describe('statement export', () => {
 
 describe('exports', () => {
   test('exports list, show and wait report the status of an export', async () => {
+    const more = { includeHolds: true, finishedAt: new Date('2026-02-01T12:00:05Z') };
+    answers = [{ ...finished, ...more }];
+    const data = await cli.run(['exports', 'show', id, '-o', 'csv']);
+    const [titles = [], cells = []] = data.out.split('\r\n').map((line) => line.split(','));
+    expect(cells[titles.indexOf('holds')]).toBe('true');
+    expect(cells[titles.indexOf('finished_at')]).toBe('2026-02-01T12:00:05.000Z');
     const listed = await cli.run(['exports', 'list', '-o', 'csv']);
     expect(listed.out).toContain(`${id},queued,BRL,2026-01-01T00:00:00.000-03:00`);
     answers = [{ status: ExportStatus.EXPIRED }];

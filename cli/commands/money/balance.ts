@@ -1,7 +1,10 @@
 import type { Command } from 'commander';
 
 import { findExponent } from '../../../core/currencies.ts';
-import { WalletServiceService } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
+import {
+  WalletServiceService,
+  WalletStatus,
+} from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import type { Context } from '../../context.ts';
 import {
   done,
@@ -15,6 +18,7 @@ import {
 import { failUnknownCurrency } from './command.ts';
 import { chooseColumns, type View, type ViewOptions } from '../../output/choose-columns.ts';
 import { createListPrinter } from '../../output/list-printer.ts';
+import { availableColumns } from '../../output/available-columns.ts';
 import { numberColumn, shorterTimes, textColumn } from '../../output/columns.ts';
 import { printObject, type Column } from '../../output/print.ts';
 import { formatLocalTime } from '../../output/time.ts';
@@ -27,6 +31,7 @@ import type { Start } from '../shared/start.ts';
 import {
   formatBalance,
   isCorrupt,
+  nameWalletStatus,
   toBalanceJson,
   type BalanceRow,
 } from '../../../lib/json/transactions.ts';
@@ -162,6 +167,18 @@ async function printAll(
   return succeed(exitCodes.refused);
 }
 
+/** People see it of a wallet that does not take everything; data has it always. */
+const statusColumn: Column<BalanceRow> = {
+  ...textColumn(
+    'status',
+    'STATUS',
+    ({ wallet: { status } }) =>
+      status === WalletStatus.ACTIVE ? undefined : nameWalletStatus(status),
+    { isHiddenIfEmpty: true, priority: 5 },
+  ),
+  value: ({ wallet }) => nameWalletStatus(wallet.status),
+};
+
 function columns(settings: Settings): readonly Column<BalanceRow>[] {
   const balanceOf = ({ wallet }: BalanceRow): string | undefined => formatBalance(wallet);
   return [
@@ -171,6 +188,8 @@ function columns(settings: Settings): readonly Column<BalanceRow>[] {
       value: ({ wallet }) => wallet.currency,
       table: { title: 'CURRENCY', isKey: true, cell: ({ wallet }) => wallet.currency },
     },
+    ...availableColumns,
+    statusColumn,
     {
       header: 'as_of',
       value: ({ asOf }) => asOf?.toISOString(),

@@ -8,6 +8,6 @@ export function addCancel(program: Command, start: Start): void {
   addUndoCommand(program, start, {
     name: 'cancel',
     operation: 'cancellation',
-    description: 'refund a purchase in full',
+    description: 'refund a purchase or a capture, whole or in part',
   });
 }

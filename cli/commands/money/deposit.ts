@@ -10,5 +10,5 @@ export function addDeposit(program: Command, start: Start): void {
     operation: 'deposit',
     description: 'put money into a wallet',
     examples: ['100.00', '50 --user ana@example.com -y'],
-  });
+  }).option('--via <NAME>', 'where the money comes from, like a bank (default: cash)');
 }

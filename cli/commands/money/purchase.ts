@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 
 import type { Start } from '../shared/start.ts';
-import { addAmountCommand } from './options.ts';
+import { addAmountCommand, forceOption } from './options.ts';
 
 /** Adds `wallet purchase`. */
 export function addPurchase(program: Command, start: Start): void {
@@ -10,5 +10,7 @@ export function addPurchase(program: Command, start: Start): void {
     operation: 'purchase',
     description: 'pay from a wallet',
     examples: ['15.90 --merchant "Book shop"'],
-  }).option('--merchant <NAME>', 'who is paid');
+  })
+    .option('--merchant <NAME>', 'who is paid')
+    .option(...forceOption);
 }

@@ -8,6 +8,7 @@ export function addReverse(program: Command, start: Start): void {
   addUndoCommand(program, start, {
     name: 'reverse',
     operation: 'reversal',
-    description: 'reverse a deposit, withdraw or purchase in full',
-  });
+    description:
+      'reverse a deposit, withdraw, purchase, transfer, capture or fee, whole or in part',
+  }).option('--force', 'staff: also if a wallet falls below zero by it');
 }

@@ -57,6 +57,7 @@ describe('answered movements', () => {
       seq: 1,
       operation: 'deposit',
       amount: '1.50',
+      direction: 'in',
       currency: 'BRL',
       balanceAfter: '123.45',
       occurredAt: '2026-11-22T12:00:00.123Z',

@@ -1,12 +1,13 @@
 import { canonicalText } from '../../../core/text.ts';
 import { resolvesInDoubt } from '../../../core/in-doubt.ts';
-import type { Operation } from '../../../core/operations.ts';
+import { isUuid } from '../../../core/ids.ts';
+import { ofHold, type Operation } from '../../../core/operations.ts';
 import {
   WalletServiceService,
   type CreateTransactionResponse,
 } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import type { RepeatedResult } from '../../rpc/retry.ts';
-import { confirmMoneyCommand, failUserRequired, isStaff } from './confirm.ts';
+import { confirmMoneyCommand, failUserRequired, isStaff, type Parties } from './confirm.ts';
 import { checkConfirmable } from '../shared/confirm.ts';
 import type { Context } from '../../context.ts';
 import { toCliFailure } from '../../rpc/errors.ts';
@@ -15,17 +16,12 @@ import {
   exitCodes,
   fail,
   succeed,
-  type CliFailure,
   type CommandOutcome,
   type Failed,
+  type Outcome,
 } from '../../outcome.ts';
-import {
-  checkMoneyCommand,
-  describeMoneyCommand,
-  toItem,
-  type MoneyCommand,
-  type MoneyOptions,
-} from './command.ts';
+import { checkMoneyCommand, toItem, type MoneyCommand } from './command.ts';
+import type { MoneyOptions } from './extras.ts';
 import { toOpenFailure, toUnknownOutcome } from '../../rpc/in-doubt.ts';
 import { printObject } from '../../output/print.ts';
 import {
@@ -34,19 +30,24 @@ import {
   transactionColumns,
 } from '../../output/transaction-columns.ts';
 import { nameParent } from './parent.ts';
+import { explainUnknown, failUnprinted, fitHint, nameKey } from './failures.ts';
 import type { CanonicalCommand, PendingKey } from '../../files/pending.ts';
 import { addKey, claimLeft } from './pending-key.ts';
-import { nameActor, resolveUser, type KnownUser } from '../users/actor.ts';
+import { identifyActor, nameActor, resolveUser, type KnownUser } from '../users/actor.ts';
+import { resolveRecipient } from '../users/recipient.ts';
 import { toTransactionJson } from '../../../lib/json/transactions.ts';
+import { findHoldRefusal } from '../holds/closed.ts';
+import { readHold } from '../holds/find.ts';
+import { madeHoldColumns, toMadeHoldJson } from './made-hold.ts';
 
-/** Runs one of the five commands that move money. `argument` is the amount or the parent's id. */
+/** Runs one of the commands that move money. `argument` is the amount or the parent's id. */
 export async function runMoneyCommand(
   context: Context,
   operation: Operation,
   argument: string,
   options: MoneyOptions,
 ): Promise<CommandOutcome> {
-  const checked = checkMoneyCommand(operation, argument, options, context.settings.currency);
+  const checked = checkMoneyCommand(context, operation, argument, options);
   if (!checked.ok) return checked;
   const confirmable = options.dryRun ? done : checkConfirmable(context, 'moving money');
   if (!confirmable.ok) return confirmable;
@@ -55,30 +56,73 @@ export async function runMoneyCommand(
     isNamed ? failed : openIfAnyPending(context, failed);
   const held = await context.credentials.get();
   if (!held.ok) return notBegun(held);
-  if (options.user === undefined && isStaff(held.value.record?.role)) return failUserRequired();
-  const user = await resolveUser(context, options.user, !context.isConfirmed);
-  if (!user.ok) return notBegun(user);
-  const named = await nameParent(context, checked.value, user.value);
+  const isShown = !context.isConfirmed && options.dryRun !== true;
+  const owner = await findOwner(context, checked.value, options, held.value.record?.role);
+  if (!owner.ok) return notBegun(owner);
+  const named = await nameOthers(context, checked.value, owner.value, isShown);
   if (!named.ok) return notBegun(named);
-  const moneyCommand = named.value;
+  const { moneyCommand, parties } = named.value;
+  const { user } = parties;
   const key =
     options.idempotencyKey === undefined ? undefined : canonicalText(options.idempotencyKey);
-  if (options.dryRun) return runDryRun(context, moneyCommand, user.value, key);
+  if (options.dryRun) return runDryRun(context, moneyCommand, user, key);
   const command: CanonicalCommand = {
     ...moneyCommand,
     profile: context.profile,
     server: context.settings.server.text,
     actor: nameActor(held.value),
-    user: user.value?.id ?? '',
+    user: user?.id ?? '',
   };
   if (key === undefined) {
-    return runRemembered(context, command, moneyCommand, user.value, options.newKey === true);
+    return runRemembered(context, command, moneyCommand, parties, options.newKey === true);
   }
-  const confirmed = await confirmMoneyCommand(context, moneyCommand, user.value);
+  const confirmed = await confirmMoneyCommand(context, moneyCommand, parties);
   if (!confirmed.ok) return confirmed;
   const left = await context.pendingKeys.claim(command, key);
   const pending = left.ok ? left.value : undefined;
-  return sendUnder(context, moneyCommand, user.value, key, pending);
+  return sendUnder(context, moneyCommand, user, key, pending);
+}
+
+/** Whose wallet it is; undefined for the caller's own. To staff a hold's whole id says it. */
+async function findOwner(
+  context: Context,
+  { operation, parentId = '' }: MoneyCommand,
+  { user }: MoneyOptions,
+  knownRole: string | undefined,
+): Promise<Outcome<KnownUser | undefined>> {
+  const needsEmail = !context.isConfirmed;
+  if (user !== undefined) return resolveUser(context, user, needsEmail);
+  const namesHold = ofHold(operation) && isUuid(parentId);
+  const role = knownRole ?? (namesHold ? await findRole(context) : undefined);
+  if (!isStaff(role)) return succeed(undefined);
+  if (!namesHold) return failUserRequired();
+  const hold = await readHold(context, parentId, '');
+  return hold.ok ? resolveUser(context, hold.value.userId, needsEmail) : hold;
+}
+
+/** Of a token from outside; where it cannot be found out, the server decides. */
+async function findRole(context: Context): Promise<string | undefined> {
+  const caller = await identifyActor(context);
+  return caller.ok ? caller.value?.role : undefined;
+}
+
+/** The command with the ids of who is paid and of what is undone, and what is known of them. */
+async function nameOthers(
+  context: Context,
+  typed: MoneyCommand,
+  user: KnownUser | undefined,
+  isShown: boolean,
+): Promise<Outcome<{ readonly moneyCommand: MoneyCommand; readonly parties: Parties }>> {
+  if (typed.to !== undefined) {
+    const recipient = await resolveRecipient(context, typed.to, isShown);
+    if (!recipient.ok) return recipient;
+    const moneyCommand = { ...typed, to: recipient.value.id };
+    return succeed({ moneyCommand, parties: { user, recipient: recipient.value } });
+  }
+  const named = await nameParent(context, typed, user, isShown);
+  if (!named.ok) return named;
+  const { moneyCommand, parent } = named.value;
+  return succeed({ moneyCommand, parties: { user, parent } });
 }
 
 /** This run did nothing; whether an earlier one of the same command did cannot be found out. */
@@ -101,7 +145,7 @@ async function runDryRun(
     { item, dryRun: true },
     'read',
   );
-  if (!called.ok) return called;
+  if (!called.ok) return { ok: false, failure: fitHint(called.failure, moneyCommand) };
   return printResponse(context, called.value, true);
 }
 
@@ -110,20 +154,23 @@ async function runRemembered(
   context: Context,
   command: CanonicalCommand,
   moneyCommand: MoneyCommand,
-  user: KnownUser | undefined,
+  parties: Parties,
   isFresh: boolean,
 ): Promise<CommandOutcome> {
   const claimed = isFresh ? succeed(undefined) : await claimLeft(context, command);
   if (!claimed.ok) return claimed;
   const left = claimed.value;
-  const confirmed = await confirmMoneyCommand(context, moneyCommand, user);
+  const hold = left || context.isConfirmed ? undefined : parties.parent?.hold;
+  const refusal = hold && findHoldRefusal(hold, moneyCommand);
+  if (refusal) return { ok: false, failure: fitHint(refusal, moneyCommand) };
+  const confirmed = await confirmMoneyCommand(context, moneyCommand, parties);
   if (!confirmed.ok) {
     await left?.keep();
     return left ? { ok: false, failure: toOpenFailure(confirmed.failure) } : confirmed;
   }
   const pending = left ? succeed(left) : await addKey(context, command, isFresh);
   if (!pending.ok) return pending;
-  return sendUnder(context, moneyCommand, user, pending.value.key, pending.value);
+  return sendUnder(context, moneyCommand, parties.user, pending.value.key, pending.value);
 }
 
 async function sendUnder(
@@ -170,7 +217,7 @@ async function sendUnder(
   }
   const isOpen = isStillOpen(called.value, pending);
   await (isOpen ? pending?.keep() : pending?.forget());
-  const refusal = toCliFailure(result.failure, 'write');
+  const refusal = fitHint(toCliFailure(result.failure, 'write'), moneyCommand);
   const isOlderOpen =
     (hadUnknownAttempt || pending?.isTakenOver === true) && !resolvesInDoubt(result.failure.reason);
   const failure = isOlderOpen ? toUnknownOutcome(refusal) : refusal;
@@ -195,59 +242,21 @@ function isStillOpen(
   return !result.ok && result.failure.certainty === 'unknown';
 }
 
-function nameKey(
-  failure: CliFailure,
-  moneyCommand: MoneyCommand,
-  key: string,
-  isKept: boolean,
-): CliFailure {
-  return {
-    ...failure,
-    message: `${failure.message}; ${explainUnknown(moneyCommand, key, isKept)}`,
-    hint: isKept
-      ? 'run the same command again'
-      : `run the same command again with --idempotency-key ${key}`,
-  };
-}
-
-/** The money has moved, but the result was not printed: the key stays stored. */
-function failUnprinted(
-  moneyCommand: MoneyCommand,
-  { transaction }: CreateTransactionResponse,
-  key: string,
-  isKept: boolean,
-  why: string,
-): Failed {
-  const again = isKept
-    ? 'run the same command again: it prints this transaction, and changes nothing'
-    : `run the same command again with --idempotency-key ${key}: it changes nothing`;
-  return fail(
-    'OUTPUT_FAILED',
-    `the ${describeMoneyCommand(moneyCommand)} was done (transaction ${transaction?.id ?? 'unknown'}, idempotency ` +
-      `key ${key}), but the result cannot be written: ${why}`,
-    { hint: again },
-  );
-}
-
-function explainUnknown(moneyCommand: MoneyCommand, key: string, isKept: boolean): string {
-  const after = isKept
-    ? 'the same command reuses it, so nothing is done twice'
-    : 'a command with that key cannot do it twice';
-  return `the outcome of the ${describeMoneyCommand(moneyCommand)} is unknown. Its idempotency key is ${key}; ${after}`;
-}
-
 async function printResponse(
   context: Context,
-  { transaction, replayed }: CreateTransactionResponse,
+  { transaction, replayed, hold }: CreateTransactionResponse,
   isDryRun: boolean,
 ): Promise<CommandOutcome> {
   if (!transaction) return fail('UNEXPECTED', 'the server answered without a transaction');
   const isTable = context.manner.output === 'table';
+  const { timezone } = context.settings;
   const columns = [
     ...(isDryRun ? [dryRunColumn] : []),
     ...(replayed && isTable ? [replayedColumn] : []),
-    ...transactionColumns(context.settings.timezone),
+    ...transactionColumns(timezone),
+    ...(hold ? madeHoldColumns(timezone) : []),
   ];
-  await printObject(context, { transaction, replayed, isDryRun }, columns, toTransactionJson);
+  const row = { transaction, replayed, isDryRun, hold };
+  await printObject(context, row, columns, hold ? toMadeHoldJson : toTransactionJson);
   return done;
 }

@@ -60,7 +60,7 @@ beforeEach(async () => {
     },
     getTransaction: (request: GetTransactionRequest) => {
       record('get', request);
-      return { transaction };
+      return { transaction, related: [] };
     },
     createTransaction: (request: CreateTransactionRequest) => {
       record('create', request);

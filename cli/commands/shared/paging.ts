@@ -37,7 +37,7 @@ export function checkLimit(options: LimitOptions): Outcome<number> {
 }
 
 /** A list that is ready to be printed: from `pageToken` on, `limit` rows at most. */
-type OpenList<Row> = {
+export type OpenList<Row> = {
   readonly printer: ListPrinter<Row>;
   readonly limit: number;
   readonly pageToken: string;

@@ -13,12 +13,14 @@ import { formatMoney } from '../../../lib/json/money.ts';
 import { nameOperation } from '../../../lib/json/names.ts';
 import { formatZonedTime } from '../../../lib/json/time.ts';
 
-/** `date,transaction_id,operation,description,debit,credit,balance,currency`, and a table's. */
-export function statementColumns({
-  currency,
-  exponent,
-  timezone,
-}: Pick<Statement, 'currency' | 'exponent' | 'timezone'>): readonly Column<StatementLine>[] {
+/**
+ * `date,transaction_id,operation,description,debit,credit,balance,currency`, and a table's. With
+ * holds `held,held_balance` besides.
+ */
+export function statementColumns(
+  { currency, exponent, timezone }: Pick<Statement, 'currency' | 'exponent' | 'timezone'>,
+  hasHolds = false,
+): readonly Column<StatementLine>[] {
   const money = (minor: bigint): string =>
     minor > 0n ? formatMoney(minor, currency, exponent) : '';
   const amounts = { isKey: true } as const;
@@ -49,8 +51,19 @@ export function statementColumns({
     numberColumn('credit', 'CREDIT', ({ creditMinor }) => money(creditMinor), amounts),
     numberColumn('balance', 'BALANCE', balanceOf, { priority: 5 }),
     { header: 'currency', value: () => currency },
+    ...(hasHolds ? heldColumns((minor) => formatMoney(minor, currency, exponent)) : []),
   ];
 }
+
+/** What a line reserved, or released (with a minus), and what is reserved since. */
+const heldColumns = (money: (minor: bigint) => string): readonly Column<StatementLine>[] => [
+  numberColumn('held', 'HELD', ({ heldMinor = 0n }) => (heldMinor === 0n ? '' : money(heldMinor)), {
+    priority: 6,
+  }),
+  numberColumn('held_balance', 'HELD BALANCE', ({ heldAfterMinor = 0n }) => money(heldAfterMinor), {
+    priority: 2,
+  }),
+];
 
 /** What there is to say about a line in the one column that there is for it. */
 const noteOf = (line: StatementLine): string | undefined =>
@@ -78,8 +91,13 @@ export function formatFoot(writer: Writer, statement: Statement): string {
     ['total debit', moneyOf(statement, statement.totalDebitMinor)],
     ['total credit', moneyOf(statement, statement.totalCreditMinor)],
     ['closing', moneyOf(statement, statement.closingMinor)],
+    ['held', moneyIfAny(statement, statement.heldClosingMinor)],
+    ['available', moneyIfAny(statement, statement.availableClosingMinor)],
   ]);
 }
+
+const moneyIfAny = (statement: Statement, minor: bigint | undefined): string | undefined =>
+  minor === undefined ? undefined : moneyOf(statement, minor);
 
 const moneyOf = ({ currency, exponent }: Statement, minor: bigint): string =>
   `${groupThousands(formatMoney(minor, currency, exponent))} ${currency}`;

@@ -38,7 +38,7 @@ import {
   type ProofOptions,
   type Targets,
 } from './proof/save.ts';
-import { addRangeOptions, readRange, type RangeOptions } from './request.ts';
+import { addRangeOptions, noHoldsInJournal, readRange, type RangeOptions } from './request.ts';
 import type { GlobalOptions, Start } from '../shared/start.ts';
 import { exportFormatNumbers, toExportJson } from '../../../lib/json/exports.ts';
 
@@ -49,6 +49,7 @@ type StatementExportOptions = RangeOptions &
     readonly bom?: boolean;
     readonly file?: string;
     readonly email?: boolean;
+    readonly holds?: boolean;
     readonly wait: boolean;
     readonly idempotencyKey?: string;
     readonly dryRun?: boolean;
@@ -59,6 +60,7 @@ export function addStatementExport(statement: Command, start: Start): void {
   addRangeOptions(statement.command('export').description('export a statement to a file'))
     .option('--format <FORMAT>', "csv, json, ndjson or hledger (default: the file's, else csv)")
     .option('--locale <LOCALE>', 'locale of a CSV file: en or pt-BR (default en)')
+    .option('--holds', 'also holds and releases, and what is held after each line')
     .option('--bom', 'begin a CSV file with a byte order mark, for spreadsheets')
     .option('--file <FILE>', 'output file; - is stdout (default: named by currency and range)')
     .option('--proof', 'also write FILE.proof.json, which proves the file without the server')
@@ -191,6 +193,7 @@ async function buildRequest(
   if (locale !== '' && !isExportLocale(locale)) {
     return failUnknown('locale', locale, exportLocales);
   }
+  if (options.holds && format.value === 'hledger') return failUsage('holds', noHoldsInJournal);
   if (byteOrderMark && format.value !== 'csv') return failUsage('bom', '--bom is for CSV only');
   const problem =
     idempotencyKey === undefined
@@ -206,6 +209,7 @@ async function buildRequest(
     ...{ locale, byteOrderMark },
     format: exportFormatNumbers[format.value],
     email: options.email === true,
+    includeHolds: options.holds ? true : undefined,
     idempotencyKey: idempotencyKey ?? context.newKey(),
     dryRun: options.dryRun === true,
   });

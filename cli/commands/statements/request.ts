@@ -60,6 +60,10 @@ export async function readRange(
   return succeed({ userId: user.value?.id ?? '', currency, from, to, timezone });
 }
 
+/** Of `--holds` with the format hledger. */
+export const noHoldsInJournal =
+  'a journal has movements of money only, and no holds: leave out --holds';
+
 /** A range that is too long can begin where it was meant to. */
 export function suggestTo(
   failed: Failed,

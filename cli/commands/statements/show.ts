@@ -22,6 +22,7 @@ import { showWhole, streamLines, type Shown } from './print-lines.ts';
 import { checkLimit, noteMore } from '../shared/paging.ts';
 import {
   addRangeOptions,
+  noHoldsInJournal,
   readOperations,
   readRange,
   suggestTo,
@@ -35,6 +36,7 @@ type StatementShowOptions = RangeOptions &
   ViewOptions & {
     readonly operation?: readonly string[];
     readonly reverse?: boolean;
+    readonly holds?: boolean;
     readonly limit?: string;
     readonly pageToken?: string;
     /** `-o hledger`, which only a statement has. */
@@ -46,6 +48,7 @@ export function addStatementShow(statement: Command, start: Start): void {
   addViewOptions(addRangeOptions(statement.command('show').description('show a statement')))
     .option('--operation <OPERATION>', 'only lines of this operation; can be repeated', collect)
     .option('--reverse', 'newest first')
+    .option('--holds', 'also holds and releases, and what is held at the end')
     .option('--limit <N>', 'how many lines at most (default: all)')
     .option('--page-token <TOKEN>', 'continue a statement from this token')
     .addHelpText(
@@ -55,6 +58,7 @@ Examples:
   wallet statement show
   wallet statement show --from 2026-11-01 --to 2026-11-15
   wallet statement show --operation purchase --reverse --limit 10
+  wallet statement show --holds
   wallet statement show --user ana@example.com --timezone America/Sao_Paulo -o csv
   wallet statement show -o hledger | hledger -f - balance
 
@@ -76,7 +80,12 @@ async function runStatementShow(
   const query = await buildQuery(context, options);
   if (!query.ok) return query;
   const { request } = query.value;
-  const view = chooseColumns(statementColumns(noHead), options, formatOf(context, options));
+  const hasHolds = options.holds === true;
+  const view = chooseColumns(
+    statementColumns(noHead, hasHolds),
+    options,
+    formatOf(context, options),
+  );
   if (!view.ok) return view;
   const first = await fetchPage(context, query.value);
   if (!first.ok) return suggestTo(first, options.from, request);
@@ -116,7 +125,8 @@ async function printStatement(
   pages: Omit<Shown, 'view'>,
 ): Promise<Outcome<Ended>> {
   const format = formatOf(context, options);
-  const view = chooseColumns(statementColumns(pages.statement), options, format);
+  const columns = statementColumns(pages.statement, options.holds === true);
+  const view = chooseColumns(columns, options, format);
   if (!view.ok) return view;
   const { stdout } = context.io;
   const writer =
@@ -153,6 +163,7 @@ async function buildQuery(
       'a journal asserts each balance, so it has all lines in order: leave out --operation, --reverse, --limit and --page-token',
     );
   }
+  if (options.isJournal && options.holds) return failUsage('holds', noHoldsInJournal);
   const { output } = context.manner;
   const isPrinted = !options.isJournal && (output === 'table' || output === 'json');
   const range = await readRange(context, options, isPrinted);
@@ -165,6 +176,7 @@ async function buildQuery(
       pageToken,
       operations: operations.value,
       descending: isReversed,
+      includeHolds: options.holds ? true : undefined,
     },
   });
 }

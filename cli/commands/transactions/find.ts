@@ -17,18 +17,27 @@ export const transactionSearch: Omit<IdSearch, 'find'> = {
   list: 'wallet transactions list',
 };
 
+/** Which transactions an id is looked for among, and what they are called. */
+type Among = {
+  readonly search: Omit<IdSearch, 'find'>;
+  readonly operation: Operation;
+};
+
+const amongAll: Among = { search: transactionSearch, operation: Operation.UNSPECIFIED };
+
 /** The transaction that a text names: by its whole id, or by its beginning within one wallet. */
 export function resolveTransactionId(
   { caller }: Pick<Context, 'caller'>,
   text: string,
   wallet: { readonly userId: string; readonly currency: string },
+  { search, operation }: Among = amongAll,
 ): Promise<Outcome<string>> {
   return resolveId(text, {
-    ...transactionSearch,
+    ...search,
     find: async (idPrefix) => {
       const request = {
         ...{ ...wallet, idPrefix, pageSize: candidateLimit, pageToken: '' },
-        ...{ ascending: false, operation: Operation.UNSPECIFIED },
+        ...{ ascending: false, operation },
       };
       const listed = await caller.call(WalletServiceService.listTransactions, request, 'read');
       return listed.ok ? succeed(listed.value.transactions.map(toCandidate)) : listed;

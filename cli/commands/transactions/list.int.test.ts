@@ -23,6 +23,7 @@ let requests: ListTransactionsRequest[];
 let server: FakeServer;
 let cli: Cli;
 
+const groupId = '3d4013d1-f8a6-44ce-835e-4d4f030245d6';
 const idOf = (n: number) => `${n.toString(16).padStart(8, '0')}-f8a6-54ce-835e-4d4f030245d6`;
 
 function transactionOf(n: number): Transaction {
@@ -37,6 +38,7 @@ function transactionOf(n: number): Transaction {
     amountMinor: 123_456n,
     balanceAfterMinor: 1_234_567_89n,
     description: `the payment number ${n}`,
+    groupId,
   };
 }
 
@@ -163,6 +165,8 @@ describe('--columns', () => {
   test('--columns chooses and orders the columns of CSV', async () => {
     const ran = await list('--limit', '1', '-o', 'csv', '--columns', 'id,amount');
     expect(ran.out).toBe(`id,amount\r\n${idOf(0)},1234.56\r\n`);
+    const grouped = await list('--limit', '1', '-o', 'csv', '--columns', 'group_id');
+    expect(grouped.out).toBe(`group_id\r\n${groupId}\r\n`);
   });
 
   test.each([
@@ -179,7 +183,9 @@ describe('--columns', () => {
 
   test('an unknown column is answered with the columns that there are', async () => {
     const ran = await list('--columns', 'colour');
-    expect(ran.err).toContain('seq, occurred_at, operation, amount, currency, balance_after, id');
+    expect(ran.err).toContain(
+      'seq, occurred_at, operation, amount, direction, currency, balance_after',
+    );
   });
 
   test.each(['json', 'ndjson'])('--columns does not go with %s', async (output) => {

@@ -219,6 +219,7 @@ describe('balance', () => {
       currency: 'JPY',
       balance: '5',
       seq: 1,
+      status: 'active',
       asOf: '2026-11-22T12:00:00.000Z',
     });
   });

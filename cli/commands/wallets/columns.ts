@@ -1,3 +1,4 @@
+import { availableColumns } from '../../output/available-columns.ts';
 import { emailColumn, numberColumn, textColumn, timeColumn } from '../../output/columns.ts';
 import type { Column } from '../../output/print.ts';
 import {
@@ -21,6 +22,7 @@ export function walletColumns(timezone: string): readonly Column<OwnedWallet>[] 
   return [
     numberColumn('balance', 'BALANCE', balanceOf, { priority: 6 }),
     textColumn('currency', 'CURRENCY', ({ wallet }) => wallet.currency, { priority: 6 }),
+    ...availableColumns,
     textColumn('status', 'STATUS', ({ wallet }) => nameWalletStatus(wallet.status)),
     textColumn('seq', 'SEQ', ({ wallet }) => wallet.seq.toString(), {
       ...{ align: 'right', priority: 1 },

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { describeAddress } from '../../../core/addresses.ts';
 import { findExponent } from '../../../core/currencies.ts';
 import { findTextProblem, textLimits } from '../../../core/text.ts';
-import { WalletServiceService } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
+import type { Wallet } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import { checkConfirmable, confirmChange } from '../shared/confirm.ts';
 import type { Context } from '../../context.ts';
 import {
@@ -21,27 +21,44 @@ import { currencyOption, zoneOption } from '../shared/options.ts';
 import { resolveUser, type KnownUser } from '../users/actor.ts';
 import { toWalletJson } from '../../../lib/json/transactions.ts';
 
-export type FreezeOptions = {
+/** The options of the commands that change a wallet's status. */
+export type StatusOptions = {
   readonly user?: string;
   readonly currency?: string;
   readonly note?: string;
   readonly dryRun?: boolean;
 };
 
-type Verb = 'freeze' | 'unfreeze';
-type Plan = {
+/** Which wallet, and why. */
+export type StatusPlan = {
   readonly user: KnownUser;
   readonly currency: string;
   readonly note: string;
+  readonly isDryRun: boolean;
 };
 
-const methods = {
-  freeze: WalletServiceService.freezeWallet,
-  unfreeze: WalletServiceService.unfreezeWallet,
-} as const;
+type StatusRequest = {
+  readonly userId: string;
+  readonly currency: string;
+  readonly note: string;
+  readonly dryRun: boolean;
+};
 
-/** Adds the options and the help that freeze and unfreeze share. */
-export function addFreezeOptions(command: Command): Command {
+/** A change as it is confirmed and sent. */
+type StatusChange = {
+  /** What needs confirmation, like `freezing a wallet`. */
+  readonly what: string;
+  readonly question: string;
+  readonly call: (
+    request: StatusRequest,
+    kind: 'read' | 'write',
+  ) => Promise<Outcome<{ wallet?: Wallet | undefined }>>;
+};
+
+/** Adds the options and the help that these commands share. */
+export function addStatusOptions(command: Command, examples: readonly string[] = []): Command {
+  const line = `wallet wallets ${command.name()} --user ana@example.com`;
+  const given = [`${line} --note "asked for by phone"`, `${line} --currency EUR --dry-run`];
   return command
     .option(...zoneOption)
     .option('--user <USER>', 'whose wallet: e-mail address or id')
@@ -52,41 +69,26 @@ export function addFreezeOptions(command: Command): Command {
       'after',
       `
 Examples:
-  wallet wallets ${command.name()} --user ana@example.com --note "asked for by phone"
-  wallet wallets ${command.name()} --user ana@example.com --currency EUR --dry-run`,
+${[...given, ...examples.map((text) => `${line} ${text}`)].map((text) => `  ${text}`).join('\n')}`,
     );
 }
 
-/** Freezes or unfreezes the wallet that the options name. */
-export async function changeFreeze(
+/** Changes the status of the wallet that the options name, and prints it. */
+export async function changeStatus(
   context: Context,
-  verb: Verb,
-  options: FreezeOptions,
+  { what, question, call }: StatusChange,
+  options: StatusOptions,
 ): Promise<CommandOutcome> {
-  const isDryRun = options.dryRun === true;
-  const what = verb === 'freeze' ? 'freezing a wallet' : 'unfreezing a wallet';
-  const confirmable = isDryRun ? done : checkConfirmable(context, what);
-  if (!confirmable.ok) return confirmable;
-  const plan = await readPlan(context, options);
+  const plan = await readStatusPlan(context, what, options);
   if (!plan.ok) return plan;
-  const { user, currency, note } = plan.value;
+  const { user, currency, note, isDryRun } = plan.value;
   if (!isDryRun) {
-    const confirmed = await confirmChange(context, {
-      details: [
-        [
-          'user',
-          user.email === undefined ? user.id : `${describeAddress(user.email)} (${user.id})`,
-        ],
-        ['currency', currency],
-        ['note', options.note],
-      ],
-      question: `${verb === 'freeze' ? 'Freeze' : 'Unfreeze'} this wallet?`,
-    });
+    const details = detailsOf(plan.value);
+    const confirmed = await confirmChange(context, { details, question });
     if (!confirmed.ok) return confirmed;
   }
   const request = { userId: user.id, currency, note, dryRun: isDryRun };
-  const kind = isDryRun ? 'read' : 'write';
-  const changed = await context.caller.call(methods[verb], request, kind);
+  const changed = await call(request, isDryRun ? 'read' : 'write');
   if (!changed.ok) return changed;
   const { wallet } = changed.value;
   if (!wallet) return fail('UNEXPECTED', 'the server answered without a wallet');
@@ -96,7 +98,27 @@ export async function changeFreeze(
   return done;
 }
 
-async function readPlan(context: Context, options: FreezeOptions): Promise<Outcome<Plan>> {
+/** What a confirmation shows of the wallet. */
+export const detailsOf = ({ user, currency, note }: StatusPlan) =>
+  [
+    ['user', describeUser(user)],
+    ['currency', currency],
+    ['note', note === '' ? undefined : note],
+  ] as const;
+
+/** An id, with its address where that is known. */
+export const describeUser = ({ id, email }: KnownUser): string =>
+  email === undefined ? id : `${describeAddress(email)} (${id})`;
+
+/** Checks the options, and finds the user. CONFIRMATION_REQUIRED before anything is sent. */
+export async function readStatusPlan(
+  context: Context,
+  what: string,
+  options: StatusOptions,
+): Promise<Outcome<StatusPlan>> {
+  const isDryRun = options.dryRun === true;
+  const confirmable = isDryRun ? done : checkConfirmable(context, what);
+  if (!confirmable.ok) return confirmable;
   if (options.user === undefined) {
     return failUsage('user', 'is missing', 'add --user EMAIL or --user ID');
   }
@@ -105,9 +127,9 @@ async function readPlan(context: Context, options: FreezeOptions): Promise<Outco
   const note = options.note ?? '';
   const problem = findTextProblem(note, textLimits.description);
   if (problem !== undefined) return failUsage('note', problem);
-  const needsEmail = !context.isConfirmed && options.dryRun !== true;
+  const needsEmail = !context.isConfirmed && !isDryRun;
   const user = await resolveUser(context, options.user, needsEmail);
   if (!user.ok) return user;
   if (!user.value) return failUsage('user', 'is missing');
-  return succeed({ user: user.value, currency, note });
+  return succeed({ user: user.value, currency, note, isDryRun });
 }

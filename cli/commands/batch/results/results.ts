@@ -8,7 +8,7 @@ import { unknownReasons } from '../../../rpc/errors.ts';
 import { formatCsvHeader, formatCsvRows, type CsvColumn } from '../../../output/csv.ts';
 import { toJsonText } from '../../../terminal/plain.ts';
 import type { InvalidRow, RowText } from '../rows/check.ts';
-import { batchColumns } from '../rows/raw-row.ts';
+import { isBatchColumn } from '../rows/raw-row.ts';
 import type { AnsweredRow } from '../send/answers.ts';
 import { isItemRow, type ItemRow } from '../rows/chunk.ts';
 
@@ -157,10 +157,19 @@ function toStatus(reason: string, isInDoubt: boolean): RowStatus {
 
 /** What no state of the wallet could make right. */
 const isBadInput = (reason: string): boolean =>
-  ['INVALID_ARGUMENT', 'AMOUNT_INVALID', 'CURRENCY_UNKNOWN', 'USER_REQUIRED'].includes(reason);
+  [
+    ...['INVALID_ARGUMENT', 'AMOUNT_INVALID', 'CURRENCY_UNKNOWN', 'USER_REQUIRED'],
+    'TRANSFER_TO_SELF',
+  ].includes(reason);
+
+const columnsOfFields: Readonly<Record<string, string>> = {
+  user_id: 'user',
+  idempotency_key: 'key',
+  to_user_id: 'to',
+};
 
 /** The server names fields of its own; those of a row are columns. */
-function toColumn(field: string | undefined): string | undefined {
-  const name = field === 'user_id' ? 'user' : field === 'idempotency_key' ? 'key' : field;
-  return (batchColumns as readonly (string | undefined)[]).includes(name) ? name : undefined;
+function toColumn(field = ''): string | undefined {
+  const name = columnsOfFields[field] ?? field;
+  return isBatchColumn(name) ? name : undefined;
 }

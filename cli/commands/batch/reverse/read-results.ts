@@ -78,9 +78,13 @@ function toReversal(row: number, result: Result, options: ResultsOptions): reado
   if (status === 'done' && transactionId === '') throw dryRunResults();
   if (!isUuid(transactionId) || !isUuid(userId) || !isOperation(operation)) throw notResults(row);
   if (status === 'replayed' && !options.areReplayedIncluded) return left('replayed');
-  const cells = { operation: 'reversal', amount, currency, user: userId };
-  if (isUndo(operation)) {
-    return [{ row, cells, problem: `is a ${operation}, and an undo cannot be undone` }];
+  // All that is left of a hold is given back; what was captured has rows of its own.
+  const isHold = operation === 'hold';
+  const cells = isHold
+    ? { operation: 'release', currency, user: userId }
+    : { operation: 'reversal', amount, currency, user: userId };
+  if (isUndo(operation) || operation === 'release') {
+    return [{ row, cells, problem: `is a ${operation}, which cannot be undone` }];
   }
   const key = reversalKeyOf(transactionId);
   return [{ row, cells: { ...cells, parent_id: transactionId, key } }];

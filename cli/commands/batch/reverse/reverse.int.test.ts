@@ -79,6 +79,23 @@ test('an undo of an undo is an invalid row, and the others are undone', async ()
   ]);
 });
 
+test('a hold is undone by the release of all that is left of it, and a release is not', async () => {
+  await payAll();
+  const text = await readFile(results, 'utf8');
+  const holds = text
+    .replace('done,deposit', 'done,hold')
+    .replace('3,done,deposit', '3,done,release');
+  await writeFile(results, holds, { mode: 0o600 });
+  expect((await reverse(results, ...undo)).exitCode).toBe(3);
+  expect(world.payments.slice(2)).toMatchObject([
+    { operation: Operation.RELEASE, amountMinor: undefined, currency: 'BRL' },
+  ]);
+  expect(await readUndone()).toMatchObject([
+    { row: '1', status: 'done' },
+    { row: '3', message: expect.stringContaining('cannot be undone') as string },
+  ]);
+});
+
 test('the results of a run that was cut off are read up to its last whole row', async () => {
   await payAll();
   const text = await readFile(results, 'utf8');

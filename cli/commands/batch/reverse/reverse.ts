@@ -12,8 +12,10 @@ import { checkAndReverse } from './check-and-reverse.ts';
 
 const help = `
 RESULTS is the results file of wallet batch run, or of an unfinished run its .partial file. Each
-deposit, withdraw and purchase that it says was done is undone by a reversal, in full. Rows that
-failed are skipped. A reversal or cancellation cannot be undone: its row is invalid.
+deposit, withdraw, purchase, transfer and capture that it says was done is undone by a reversal of
+its amount; one of which a part was undone before is refused. Of each hold, what is left is
+released. Rows that failed are skipped. A reversal, cancellation or release cannot be undone: its
+row is invalid.
 
 Rows with the status replayed were done before that run, perhaps by another batch: they are left,
 and counted, unless --include-replayed is given. Rows of unknown outcome are left: run the batch

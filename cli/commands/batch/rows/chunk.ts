@@ -36,10 +36,20 @@ const itemBytes = 150;
 export const sizeOf = (...texts: readonly (string | undefined)[]): number =>
   texts.reduce((sum, text = '') => sum + 3 * text.length, itemBytes);
 
-const sizeOfRow = (row: PreparedRow): number =>
-  isItemRow(row)
-    ? sizeOf(row.item.description, row.item.merchant, row.item.idempotencyKey)
-    : itemBytes;
+/** The most that pairs take in a message. */
+export function sizeOfPairs(metadata: Readonly<Record<string, string | undefined>>): number {
+  let bytes = 0;
+  for (const key in metadata) bytes += pairBytes + 3 * (key.length + (metadata[key] ?? '').length);
+  return bytes;
+}
+
+const pairBytes = 12;
+
+function sizeOfRow(row: PreparedRow): number {
+  if (!isItemRow(row)) return itemBytes;
+  const { description, merchant, idempotencyKey, via, reference, metadata } = row.item;
+  return sizeOf(description, merchant, idempotencyKey, via, reference) + sizeOfPairs(metadata);
+}
 
 /** How many of these rows, from the first on, fit into one message. */
 export function countFitting(rows: readonly PreparedRow[]): number {

@@ -1,10 +1,11 @@
 import { createCsvReader, type CsvRecord } from './csv.ts';
 import { decodeText } from './decode.ts';
 import {
-  batchColumns,
   InputError,
   isBatchColumn,
+  knownColumns,
   maxRecordCharacters,
+  toColumnName,
   type BatchColumn,
   type RawRow,
 } from './raw-row.ts';
@@ -74,15 +75,14 @@ function toRow(row: number, names: readonly BatchColumn[], record: CsvRecord): R
   return { row, cells };
 }
 
-const readNames = (cells: readonly string[]): readonly string[] =>
-  cells.map((name) => name.trim().toLowerCase());
+const readNames = (cells: readonly string[]): readonly string[] => cells.map(toColumnName);
 
 /** The names of the columns. */
 function readHeader(record: CsvRecord, text: string, options: CsvOptions): readonly BatchColumn[] {
   const names = readNames(record ?? []);
   const unknown = names.filter((name) => !isBatchColumn(name));
   if (!record || unknown.length > 0) refuseOtherDelimiter(text, options.delimiter);
-  const known = `the columns are ${batchColumns.join(', ')}`;
+  const known = `the columns are ${knownColumns}`;
   if (!names.includes('operation')) {
     const problem = 'the first line must name the columns, operation among them';
     throw new InputError(`${problem}; ${known}`);

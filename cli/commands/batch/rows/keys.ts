@@ -9,7 +9,7 @@ const batchNamespace = uuidV5('6ba7b810-9dad-11d1-80b4-00c04fd430c8', 'batch.dig
 
 export type KeyMaker = {
   /** The row's own key, or one from the batch's id, its content, and how often it occurred. */
-  keyOf(row: CheckedRow, userId: string): string;
+  keyOf(row: CheckedRow, userId: string, toUserId: string | undefined): string;
 };
 
 /**
@@ -20,10 +20,10 @@ export function createKeyMaker(batchId: string | undefined): KeyMaker {
   const occurrences = createDigestTable();
   const batch = JSON.stringify(batchId);
   return {
-    keyOf: (row, userId) => {
+    keyOf: (row, userId, toUserId) => {
       if (row.key !== undefined) return row.key;
       if (batchId === undefined) throw new Error('a row without a key needs a batch id');
-      const digest = hash('sha256', `[${batch},${contentOf(row, userId)}]`);
+      const digest = hash('sha256', `[${batch},${contentOf(row, userId, toUserId)}]`);
       const nth = occurrences.get(digest) + 1;
       occurrences.set(digest, nth);
       return uuidV5(batchNamespace, `${digest}:${nth}`);
@@ -33,13 +33,21 @@ export function createKeyMaker(batchId: string | undefined): KeyMaker {
 
 /**
  * What a row moves, as JSON: written by hand, since most of it cannot need escaping. Its
- * description is no part of it: who edits one, or saves the file in another program, pays nothing
- * again (docs/decisions/0071).
+ * description, reference and metadata, and when a hold ends, are no part of it: who edits one, or
+ * saves the file in another program, pays nothing again (docs/decisions/0071). A row without the
+ * newer columns has the key that it always had: what they say is one more element, where they say
+ * something.
  */
-function contentOf(row: CheckedRow, userId: string): string {
-  const { operation, amountMinor, currency, parentId, merchant } = row;
+export function contentOf(row: CheckedRow, userId: string, toUserId: string | undefined): string {
+  const { operation, amountMinor, currency, parentId, merchant, via, keepsRest } = row;
   const amount = amountMinor === undefined ? 'null' : `"${amountMinor}"`;
-  return `"${operation}",${amount},"${currency}","${userId}",${toJson(parentId)},${toJson(merchant)}`;
+  const hasMore = toUserId !== undefined || via !== undefined || keepsRest;
+  const said = { to: toUserId, via, keepRest: keepsRest ? true : undefined };
+  const more = hasMore ? `,${JSON.stringify(said)}` : '';
+  return (
+    `"${operation}",${amount},"${currency}","${userId}",${toJson(parentId)},${toJson(merchant)}` +
+    more
+  );
 }
 
 const toJson = (text: string | undefined): string =>

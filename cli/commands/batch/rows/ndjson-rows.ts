@@ -63,6 +63,14 @@ function readObject(line: string): Omit<RawRow, 'row'> {
       else amountProblem = read.problem;
       continue;
     }
+    if (name === 'keep_rest' && typeof cell === 'boolean') {
+      cells[name] = String(cell);
+      continue;
+    }
+    if (name === 'metadata' && typeof cell === 'object') {
+      cells[name] = JSON.stringify(cell);
+      continue;
+    }
     if (typeof cell !== 'string') {
       return { cells: {}, problem: `has a ${name} that is not a string` };
     }

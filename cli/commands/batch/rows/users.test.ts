@@ -1,6 +1,9 @@
 import { expect, test } from 'vitest';
 
-import type { ResolveUsersRequest } from '../../../../protos/gen/digitalwallet/auth/v1/auth.ts';
+import type {
+  ResolveRecipientRequest,
+  ResolveUsersRequest,
+} from '../../../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import { succeed } from '../../../outcome.ts';
 import type { Context } from '../../../context.ts';
 import type { CheckedRow } from './check.ts';
@@ -30,4 +33,27 @@ test('users of earlier rows stay known while those of later ones are looked up',
   expect(one.value.get('a@example.com')).toBe('id of a@example.com');
   expect(one.value.get('b@example.com')).toBe('id of b@example.com');
   expect(other.value.get('b@example.com')).toBe('id of b@example.com');
+});
+
+test('a customer has recipients looked up one after the other, each once, and no users', async () => {
+  const asked: string[] = [];
+  const call = (_method: unknown, { email }: ResolveRecipientRequest) => {
+    asked.push(email);
+    const failure = { reason: 'RECIPIENT_NOT_FOUND', message: 'none', exitCode: 5 } as const;
+    const found = { userId: `id of ${email}`, maskedEmail: 'x' };
+    return Promise.resolve(email.startsWith('no') ? { ok: false, failure } : succeed(found));
+  };
+  const customer = { ...self, role: 'customer' };
+  const users = createBatchUsers({ caller: { call } } as unknown as Context, customer);
+  const rows = [
+    { user: 'other@example.com', to: 'a@example.com' },
+    { user: undefined, to: 'no@example.com' },
+    { user: undefined, to: 'a@example.com' },
+  ] as CheckedRow[];
+  const [one, other] = await Promise.all([users.resolve(rows), users.resolve(rows)]);
+  if (!one.ok || !other.ok) throw new Error('a look-up failed');
+  expect(asked).toEqual(['a@example.com', 'no@example.com']);
+  expect([...one.value]).toEqual([...other.value]);
+  expect(one.value.get('a@example.com')).toBe('id of a@example.com');
+  expect(['no@example.com', 'other@example.com'].some((name) => one.value.has(name))).toBe(false);
 });

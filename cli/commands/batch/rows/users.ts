@@ -4,6 +4,7 @@ import type { Context } from '../../../context.ts';
 import { exitCodes, succeed, type Failed, type Outcome } from '../../../outcome.ts';
 import { isStaff } from '../../money/confirm.ts';
 import type { Actor } from '../../users/actor.ts';
+import { resolvePayee } from '../../users/recipient.ts';
 import type { CheckedRow } from './check.ts';
 import { maxBytes } from './chunk.ts';
 
@@ -27,19 +28,30 @@ export function createBatchUsers({ caller }: Pick<Context, 'caller'>, self: Acto
     return { known, missing: new Set<string>() };
   };
   let current = begin();
+  let last: Promise<unknown> = Promise.resolve();
   return {
     resolve: async (rows) => {
       // Others, and not emptied: rows that were resolved before may still be waiting for theirs.
       if (current.known.size + current.missing.size > maxKnownUsers) current = begin();
       const { known, missing } = current;
       const asked = new Set<string>();
-      for (const { user } of rows) {
-        if (user === undefined || known.has(user) || missing.has(user)) continue;
-        if (isUuid(user)) known.set(user, user);
-        else asked.add(user);
+      const note = (name: string | undefined, isAsked: boolean): void => {
+        if (name === undefined || known.has(name) || missing.has(name)) return;
+        if (isUuid(name)) known.set(name, name);
+        else if (isAsked) asked.add(name);
+      };
+      for (const { user, to } of rows) {
+        // For a customer no other user exists, whatever the address, but to be paid.
+        note(user, isStaff(self.role));
+        note(to, true);
       }
-      // For a customer no other user exists, whatever the address.
-      if (asked.size === 0 || !isStaff(self.role)) return succeed(known);
+      if (asked.size === 0) return succeed(known);
+      if (!isStaff(self.role)) {
+        // In turn, so that no address is asked for twice.
+        const resolved = last.then(() => resolvePayees(caller, [...asked], { known, missing }));
+        last = resolved.catch(() => undefined);
+        return resolved;
+      }
       for (const emails of toPages([...asked])) {
         const request = { userIds: [], emails };
         const found = await caller.call(AuthServiceService.resolveUsers, request, 'read');
@@ -50,6 +62,22 @@ export function createBatchUsers({ caller }: Pick<Context, 'caller'>, self: Acto
       return succeed(known);
     },
   };
+}
+
+/** One after the other: the server limits how many a customer can ask for. */
+async function resolvePayees(
+  caller: Context['caller'],
+  emails: readonly string[],
+  { known, missing }: { readonly known: Map<string, string>; readonly missing: Set<string> },
+): Promise<Outcome<ReadonlyMap<string, string>>> {
+  for (const email of emails) {
+    if (known.has(email) || missing.has(email)) continue;
+    const found = await resolvePayee({ caller }, email);
+    if (found.ok) known.set(email, found.value.id);
+    else if (found.failure.reason === 'RECIPIENT_NOT_FOUND') missing.add(email);
+    else return found;
+  }
+  return succeed(known);
 }
 
 /** Addresses in as many requests as it takes: each has room for 1,000, and for so many bytes. */

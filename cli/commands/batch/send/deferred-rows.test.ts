@@ -5,6 +5,7 @@ import {
   createLockedLedger,
   createModelClock,
   toModelRow,
+  walletsOf,
   type ModelRow,
 } from '../../../../tests/support/ledger/locked-ledger.ts';
 import { maxDeferred } from './deferred-rows.ts';
@@ -62,6 +63,8 @@ const plan = fc.record({
       user: fc.constantFrom('ana', 'bia', 'caio'),
       trueCurrency: fc.constantFrom('BRL', 'EUR'),
       isUnnamed: fc.boolean(),
+      /** A row with a currency may be a transfer to that user. */
+      to: fc.constantFrom(undefined, undefined, 'ana', 'bia', 'caio', 'davi'),
     }),
     { minLength: 40, maxLength: 120, size: 'max' },
   ),
@@ -86,9 +89,10 @@ const plan = fc.record({
 test('each row is done once, in the order of its wallet, under any locks and lost streams', () =>
   fc.assert(
     fc.asyncProperty(plan, async ({ rows: planned, chunkSize, steps }) => {
-      const rows = planned.map(({ user, trueCurrency, isUnnamed }, i) =>
-        toModelRow(i + 1, user, isUnnamed ? '' : trueCurrency, trueCurrency),
-      );
+      const rows = planned.map(({ user, trueCurrency, isUnnamed, to }, i) => {
+        const payee = isUnnamed || to === user ? undefined : to;
+        return toModelRow(i + 1, user, isUnnamed ? '' : trueCurrency, trueCurrency, payee);
+      });
       let left = 150;
       const step = (): boolean => {
         left -= 1;
@@ -109,8 +113,9 @@ test('each row is done once, in the order of its wallet, under any locks and los
       expect(sent.ok).toBe(true);
       const wallets = new Map<string, string[]>();
       for (const row of rows) {
-        const wallet = `${row.userId} ${row.trueCurrency}`;
-        wallets.set(wallet, [...(wallets.get(wallet) ?? []), row.item.idempotencyKey]);
+        for (const wallet of walletsOf(row)) {
+          wallets.set(wallet, [...(wallets.get(wallet) ?? []), row.item.idempotencyKey]);
+        }
       }
       expect(ledger.done).toEqual(wallets);
       const deferred = rowsThatAre(said, 'deferred');

@@ -75,10 +75,10 @@ describe('rows that must wait', () => {
     const deferred = createDeferredRows();
     const rows = [1, 2, 3, 4].map((number) => row(number));
     defer(deferred, rows);
-    deferred.finish('ana', 3, [rows[1]!, rows[2]!]);
+    deferred.finish('ana', rows.slice(0, 3), [rows[1]!, rows[2]!]);
     expect(deferred.rowsOf('ana').map((one) => one.row)).toEqual([2, 3, 4]);
     expect(deferred.size()).toBe(3);
-    deferred.finish('ana', 3, []);
+    deferred.finish('ana', rows.slice(1), []);
     expect([deferred.size(), deferred.wallets(), deferred.mustWait(row(9))]).toEqual([0, 0, false]);
   });
 });
@@ -135,7 +135,7 @@ describe('when they are tried again', () => {
     deferred.block(row(2));
     deferred.postpone('ana', 0, false);
     deferred.postpone('ana', 0, false);
-    deferred.finish('ana', 1, []);
+    deferred.finish('ana', [first], []);
     deferred.enqueue(row(2), 5_000);
     expect(deferred.nextDueMs()).toBe(5_250);
     deferred.postpone('ana', 5_000, false);

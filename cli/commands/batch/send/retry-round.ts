@@ -116,7 +116,7 @@ async function tryMessage(
   const free: string[] = [];
   for (const { userId, rows } of message) {
     const left = rows.filter((row) => busy.has(row));
-    deferred.finish(userId, rows.length, left);
+    deferred.finish(userId, rows, left);
     if (left.length === 0) free.push(userId);
     else deferred.postpone(userId, nowMs, left.length < rows.length);
   }

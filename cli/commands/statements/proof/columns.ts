@@ -24,7 +24,7 @@ export function toProofJson({ file, proof, claim, trust }: ProvedFileRow): objec
   return {
     ...{ file, proof, walletId, userId, currency, timezone },
     ...{ from: zoned(fromMs), to: zoned(toMs) },
-    lines: Number(lines.count),
+    lines: Number(shownOf(claim)),
     firstSeq: toNumber(lines.firstSeq),
     lastSeq: toNumber(lines.lastSeq),
     opening: money(lines.openingMinor),
@@ -43,6 +43,10 @@ export function toProofJson({ file, proof, claim, trust }: ProvedFileRow): objec
   };
 }
 
+/** Lines of the file: holds and releases among the entries may not be shown. */
+const shownOf = ({ file, lines }: ProvedClaim): bigint =>
+  file.hasHolds ? lines.count : lines.count - lines.holdCount;
+
 /** The same for people, a sentence for each thing that was proved. */
 export function proofColumns(timezone: string): readonly Column<ProvedFileRow>[] {
   const column = (
@@ -60,7 +64,7 @@ export function proofColumns(timezone: string): readonly Column<ProvedFileRow>[]
     column('wallet_id', 'WALLET', ({ claim }) => claim.statement.walletId),
     column('user_id', 'USER', ({ claim }) => claim.statement.userId),
     column('period', 'PERIOD', describePeriod),
-    column('lines', 'LINES', ({ claim }) => claim.lines.count.toString(), describeLines),
+    column('lines', 'LINES', ({ claim }) => shownOf(claim).toString(), describeLines),
     column('balances', 'BALANCES', (row) => {
       const [money, { lines }] = [moneyOf(row), row.claim];
       const { openingMinor, totalDebitMinor, totalCreditMinor, closingMinor } = lines;
@@ -91,10 +95,15 @@ function describePeriod({ claim: { statement } }: ProvedFileRow): string {
   return `${local(fromMs)} to ${local(toMs)} (not included), ${timezone}`;
 }
 
-function describeLines({ claim: { lines } }: ProvedFileRow): string {
-  const { count, firstSeq, lastSeq } = lines;
+function describeLines({ claim }: ProvedFileRow): string {
+  const { count, firstSeq, lastSeq } = claim.lines;
   if (firstSeq === undefined || lastSeq === undefined) return '0: there are none in the ledger';
-  return `${count}: entries ${firstSeq} to ${lastSeq} of the ledger, each as it is there, none left out or added`;
+  const shown = shownOf(claim);
+  const rest =
+    shown === count
+      ? 'none left out or added'
+      : `${count - shown} holds and releases left out, none added`;
+  return `${shown}: entries ${firstSeq} to ${lastSeq} of the ledger, each as it is there, ${rest}`;
 }
 
 function describeEnds({ claim: { isPeriodProved } }: ProvedFileRow): string {

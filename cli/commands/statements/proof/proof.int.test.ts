@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { ServiceError } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
+import { toMoreColumns } from '../../../../core/chain.ts';
 import { operationTable } from '../../../../core/operations.ts';
 import type { ProofEntry, ProofPart } from '../../../../core/statement-proof/index.ts';
 import {
@@ -38,7 +39,7 @@ const id = '7b0c1f52-6a0e-5a59-9d5c-2f6f1f0c9a11';
 const startMs = Date.parse('2026-02-10T12:00:00Z');
 const wallets = [3, 6, 9].map((seed) => makeModelWallet(seed, 12, startMs));
 const wallet = wallets[1]!;
-const file = { format: 'csv', locale: 'en', hasByteOrderMark: false } as const;
+const file = { format: 'csv', locale: 'en', hasByteOrderMark: false, hasHolds: false } as const;
 const range = {
   ...{ file, timezone: 'UTC', firstSeq: 4, lastSeq: 8, leafSeq: 11, hidesNeighbours: false },
 };
@@ -59,8 +60,11 @@ const only = <Kind extends ProofPart['kind']>(kind: Kind) =>
 const bytes = (hex: string): Buffer => Buffer.from(hex, 'hex');
 
 function toTransaction(entry: ProofEntry): Transaction {
-  const { amountMinor, occurredAtMs, hash, metadata, operation, ...fields } = entry;
+  const { amountMinor, occurredAtMs, hash, metadata, operation, more, ...fields } = entry;
+  const columns = more && toMoreColumns(more);
   return Transaction.fromPartial({
+    ...{ heldMinor: columns?.held, heldAfterMinor: columns?.heldAfter },
+    ...{ parentUsedMinor: columns?.parentUsed, groupId: columns?.groupId },
     ...{ ...fields, metadata: { ...metadata }, hash: bytes(hash) },
     operation: operationTable[operation].wireNumber,
     amountMinor: amountMinor < 0n ? -amountMinor : amountMinor,

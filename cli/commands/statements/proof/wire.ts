@@ -1,12 +1,13 @@
+import { toChainedMore } from '../../../../core/chain.ts';
 import { operationOfWireNumber } from '../../../../core/operations.ts';
 import type { ExportLocale } from '../../../../core/statement-format/index.ts';
 import type { ProofEntry, ProofPart } from '../../../../core/statement-proof/index.ts';
 import type { Export } from '../../../../protos/gen/digitalwallet/statement/v1/statement.ts';
-import {
-  Direction,
-  type StatementProofHead,
-  type Transaction,
+import type {
+  StatementProofHead,
+  Transaction,
 } from '../../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
+import { movedMinorOf } from '../../../../lib/json/amounts.ts';
 import { nameFormat } from '../../../../lib/json/exports.ts';
 
 const toHex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
@@ -18,7 +19,13 @@ export function toFirstParts(made: Export, head: StatementProofHead): readonly P
   const locale: ExportLocale = made.locale === 'pt-BR' ? 'pt-BR' : 'en';
   const format = nameFormat(made.format) ?? 'csv';
   return [
-    { kind: 'file', file: { format, locale, hasByteOrderMark: made.byteOrderMark } },
+    {
+      kind: 'file',
+      file: {
+        ...{ format, locale, hasByteOrderMark: made.byteOrderMark },
+        hasHolds: made.includeHolds === true,
+      },
+    },
     { kind: 'statement', statement: { walletId, userId, currency, ...range } },
     { kind: 'start', start: { seq: head.previousSeq, hash: toHex(head.previousHash) } },
   ];
@@ -38,12 +45,11 @@ export function toEntryPart(
 function toProofEntry(transaction: Transaction): ProofEntry | undefined {
   const operation = operationOfWireNumber(transaction.operation);
   if (!operation) return undefined;
-  const { amountMinor, direction } = transaction;
   return {
     id: transaction.id,
     seq: transaction.seq,
     operation,
-    amountMinor: direction === Direction.DEBIT ? -amountMinor : amountMinor,
+    amountMinor: movedMinorOf(transaction),
     balanceAfterMinor: transaction.balanceAfterMinor,
     contraAccount: transaction.contraAccount,
     parentId: transaction.parentId,
@@ -51,6 +57,12 @@ function toProofEntry(transaction: Transaction): ProofEntry | undefined {
     actor: transaction.actor,
     description: transaction.description,
     metadata: transaction.metadata,
+    more: toChainedMore({
+      held: transaction.heldMinor,
+      heldAfter: transaction.heldAfterMinor,
+      parentUsed: transaction.parentUsedMinor,
+      groupId: transaction.groupId,
+    }),
     occurredAtMs: transaction.occurredAt?.getTime() ?? 0,
     hash: toHex(transaction.hash),
   };
