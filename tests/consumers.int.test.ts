@@ -51,7 +51,7 @@ const createStatementService = (db: Db) => {
       },
     },
     config: {
-      ...{ defaultCurrency: 'BRL', inlineDays: 15, queue: 'q', exportQueue: 'e' },
+      ...{ defaultCurrency: 'BRL', inlineDays: 15, searchKeys: [], queue: 'q', exportQueue: 'e' },
       exportRetentionDays: 30,
     },
   });
@@ -70,7 +70,7 @@ const linesOf = new Map(
         ...{ transactionId: randomUUID(), operation: 'deposit' as const, amountMinor: 100n },
         ...{ balanceAfterMinor: BigInt(seq) * 100n, contraAccount: 'external:cash' },
         ...{ parentId: undefined, description: undefined, source: 'message', actor: 'amqp' },
-        ...{ metadata: {}, occurredAtMs: startMs + seq },
+        ...{ metadata: {}, more: undefined, occurredAtMs: startMs + seq },
       })),
     ),
   ]),
@@ -85,8 +85,8 @@ const subjects: Readonly<Record<string, Subject>> = {
       createEmittedConsumer({
         ...{ db, defaultCurrency: 'BRL', queue: 'q', allowedOperations: new Set(operations) },
         groupCommit: createGroupCommit<AuditedCommand, AuditedDecision>({
-          laneKey: (command) => command.wallet.id,
-          laneCount: 2,
+          keysOf: (command) => [command.wallet.id],
+          maxCommits: 2,
           log,
           explain: explainDefects(log),
           commit: createOptimisticCommit(db),

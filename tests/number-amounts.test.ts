@@ -7,7 +7,7 @@ import { checkRow } from '../cli/commands/batch/rows/check.ts';
 import { readRows } from '../cli/commands/batch/rows/rows.ts';
 import { formatMinor } from '../core/money.ts';
 import { amountOf } from '../daemon/gateway/http/fields.ts';
-import { parseJson } from '../daemon/gateway/http/json-text.ts';
+import { parseJson } from '../core/json/json-text.ts';
 import { readEmitted } from '../daemon/wallet/events/messages.ts';
 
 const userId = '0b6f3f0e-6f0c-4f0e-9a51-5b1b5c1f7a10';

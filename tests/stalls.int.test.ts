@@ -225,7 +225,13 @@ function makeMessages(userId: string, count: number): InboundMessage[] {
     ...{ walletId, userId, currency: 'BRL', transactionId: randomUUID(), seq: BigInt(i + 1) },
     ...({ operation: 'deposit', amountMinor: 1n, balanceAfterMinor: BigInt(i + 1) } as const),
     ...{ contraAccount: 'external:cash', parentId: undefined, description: undefined },
-    ...{ occurredAtMs: Date.parse('2026-11-01'), source: 'grpc', actor: userId, metadata: {} },
+    ...{
+      occurredAtMs: Date.parse('2026-11-01'),
+      source: 'grpc',
+      actor: userId,
+      metadata: {},
+      more: undefined,
+    },
   }));
   return chainLines(lines).map(toMessage);
 }

@@ -186,6 +186,13 @@ describe('tests', () => {
   it('tests use no randomness without a seed', () => {
     expect(findLines(tests, /Math\.random\(/)).toEqual([]);
   });
+
+  it('tests connect to Postgres through connectClient, which bears the end of the server', () => {
+    const others = tests.filter((path) => path !== 'tests/support/postgres/client.ts');
+    expect(findLines(others, /new pg\.Client\(/)).toEqual([]);
+    const pools = others.filter((path) => read(path).includes('new pg.Pool('));
+    expect(pools.filter((path) => !read(path).includes(".on('error'"))).toEqual([]);
+  });
 });
 
 describe('documents', () => {

@@ -10,7 +10,7 @@ import { pipelineListenerRow, pipelineRow } from './pipeline.ts';
 import { readRow } from './read.ts';
 import { signInRow } from './sign-in.ts';
 import { startRow } from './start.ts';
-import { hotRow, streamRow } from './stream.ts';
+import { hotRow, streamRow, transferRow } from './stream.ts';
 import { tableRow } from './table.ts';
 import { twoDaemonsRow } from './two-daemons.ts';
 import { batchUnaryRow, manyUnaryRow, unaryRow } from './unary.ts';
@@ -22,6 +22,7 @@ export const rows: readonly Row[] = [
   signInRow,
   streamRow,
   hotRow,
+  transferRow,
   twoDaemonsRow,
   limitRow,
   unaryRow,

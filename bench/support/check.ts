@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { chainHash, genesisHash, type ChainedFields } from '../../core/chain.ts';
+import { chainHash, genesisHash, toChainedMore, type ChainedFields } from '../../core/chain.ts';
 import { operationOfCode } from '../../core/operations.ts';
 import type { Product } from './product.ts';
 import type { BenchServer } from './server.ts';
@@ -50,6 +50,10 @@ type Entry = {
   actor: string;
   description: string | null;
   metadata: Record<string, string> | null;
+  held: bigint | null;
+  held_after: bigint | null;
+  parent_used: bigint | null;
+  group_id: string | null;
   at_ms: bigint;
   hash: Buffer;
 };
@@ -93,6 +97,12 @@ function toChained(row: Entry): ChainedFields {
     actor: row.actor,
     description: row.description ?? undefined,
     metadata: row.metadata ?? {},
+    more: toChainedMore({
+      held: row.held,
+      heldAfter: row.held_after,
+      parentUsed: row.parent_used,
+      groupId: row.group_id,
+    }),
     occurredAtMs: Number(row.at_ms),
   };
 }

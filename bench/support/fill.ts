@@ -1,8 +1,10 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 
-import { chainHash, genesisHash } from '../../core/chain.ts';
-import { transactionIdOf, walletIdOf } from '../../core/ids.ts';
+import { chainHash, genesisHash, toChainedMore } from '../../core/chain.ts';
+import { walletIdOf } from '../../core/ids.ts';
+import { operationTable } from '../../core/operations.ts';
+import { listLinked, neverAt, toPlain, type Move } from './fill/moves.ts';
 import { userIdOf, type Product } from './product.ts';
 import type { BenchServer, Service } from './server.ts';
 import { findTool } from './tools.ts';
@@ -13,6 +15,12 @@ export type Filling = {
   entriesOf(n: number): number;
   /** The days over which a wallet's entries are spread, up to now. */
   daysOf(n: number): number;
+  /**
+   * Each two wallets have a transfer between them (entry 5), and two undos of parts (7 and 8). From
+   * entry 9 on the one that pays has a hold for the other (9), a capture (10) and the release of
+   * the rest (11), and a hold that is still open (12).
+   */
+  readonly hasLinks?: boolean;
 };
 
 type Table = { readonly service: Service; readonly name: string; readonly columns: string };
@@ -23,20 +31,30 @@ const tables: readonly Table[] = [
   {
     service: 'wallet',
     name: 'wallets',
-    columns: 'id, user_id, currency, exponent, status, balance, seq, last_at, last_hash',
+    columns:
+      'id, user_id, currency, exponent, status, balance, seq, last_at, last_hash, debited, ' +
+      'held, next_expiry',
   },
   {
     service: 'wallet',
     name: 'transactions',
     columns:
-      `wallet_id, seq, id, ${money}, source, actor, description, metadata, ` + 'occurred_at, hash',
+      `wallet_id, seq, id, ${money}, source, actor, description, metadata, ` +
+      'occurred_at, hash, debited_after, parent_used, parent_amount, held, held_after',
+  },
+  {
+    service: 'wallet',
+    name: 'holds',
+    columns:
+      'wallet_id, id, seq, amount, used, captured, state, contra_account, ' +
+      'placed_at, expires_at, closed_at',
   },
   {
     service: 'statement',
     name: 'statement_lines',
     columns:
       `wallet_id, seq, transaction_id, user_id, currency, ${money}, description, ` +
-      'occurred_at, hash, previous_hash, source, actor, metadata',
+      'occurred_at, hash, previous_hash, source, actor, metadata, parent_used, held, held_after',
   },
 ];
 const chunkRows = 2_000;
@@ -74,11 +92,11 @@ export async function fill(
 type Copy = ReturnType<typeof startCopy>;
 
 async function writeWallets(filling: Filling, copies: readonly Copy[]): Promise<number> {
-  const [wallets, transactions, lines] = copies;
-  if (!wallets || !transactions || !lines) throw new Error('nothing to copy into');
+  const [wallets, transactions, holds, lines] = copies;
+  if (!wallets || !transactions || !holds || !lines) throw new Error('nothing to copy into');
   let count = 0;
   for (let n = 0; n < filling.wallets; n += 1) {
-    count += writeWallet(n, filling, { wallets, transactions, lines });
+    count += writeWallet(n, filling, { wallets, transactions, holds, lines });
     if (copies.some((copy) => copy.waiting() >= chunkRows)) {
       for (const copy of copies) await copy.flush();
     }
@@ -87,51 +105,86 @@ async function writeWallets(filling: Filling, copies: readonly Copy[]): Promise<
   return count;
 }
 
-function writeWallet(
-  n: number,
-  filling: Filling,
-  to: { readonly wallets: Copy; readonly transactions: Copy; readonly lines: Copy },
-): number {
+type Copies = {
+  readonly wallets: Copy;
+  readonly transactions: Copy;
+  readonly holds: Copy;
+  readonly lines: Copy;
+};
+
+function writeWallet(n: number, filling: Filling, to: Copies): number {
   const userId = userIdOf(n);
   const walletId = walletIdOf(userId, 'BRL');
   const count = filling.entriesOf(n);
   const stepMs = Math.floor((filling.daysOf(n) * dayMs) / (count + 1));
   const startMs = Date.now() - stepMs * count;
   let hash = genesisHash(walletId, userId, 'BRL');
-  let balanceMinor = 0n;
+  let [balanceMinor, debitedMinor, heldAfterMinor] = [0n, 0n, 0n];
   let at = '';
+  const linked =
+    filling.hasLinks === true ? listLinked(n, filling.wallets) : new Map<number, Move>();
   for (let seq = 1; seq <= count; seq += 1) {
-    const isDeposit = seq % 2 === 1;
-    const amountMinor = seq === 1 ? 1_000_000_000n : isDeposit ? 100n : -100n;
+    const move = linked.get(seq) ?? toPlain(walletId, seq);
+    const { id, operation, amountMinor, contraAccount, parentId, usedMinor, wholeMinor } = move;
+    const { heldMinor = 0n, expiresAt } = move;
     balanceMinor += amountMinor;
+    if (amountMinor < 0n) debitedMinor -= amountMinor;
+    heldAfterMinor += heldMinor;
     const occurredAtMs = startMs + stepMs * (seq - 1);
-    const id = transactionIdOf(walletId, 'staff', `fill ${seq}`);
     const previousHash = hash;
+    const reserved = { held: heldMinor || null, heldAfter: heldAfterMinor || null };
     hash = chainHash(previousHash, {
       id,
       seq: BigInt(seq),
-      operation: isDeposit ? 'deposit' : 'withdraw',
+      operation,
       amountMinor,
       balanceAfterMinor: balanceMinor,
-      contraAccount: 'external:cash',
-      parentId: undefined,
+      contraAccount,
+      parentId,
       source: 'grpc',
       actor: 'fill',
       description: undefined,
-      metadata: {},
+      metadata: expiresAt === undefined ? {} : { 'dw.expiresAt': expiresAt },
+      more: toChainedMore({ parentUsed: usedMinor, groupId: null, ...reserved }),
       occurredAtMs,
     });
     at = new Date(occurredAtMs).toISOString();
-    const code = isDeposit ? 1 : 2;
-    const money = `${code}\t${amountMinor}\t${balanceMinor}\texternal:cash\t\\N`;
+    const { code } = operationTable[operation];
+    const [parent, used, whole] = [parentId, usedMinor, wholeMinor].map(orNull);
+    const rest = [reserved.held, reserved.heldAfter].map(orNull).join('\t');
+    const metadata = orNull(expiresAt && `{"dw.expiresAt":"${expiresAt}"}`);
+    const money = `${code}\t${amountMinor}\t${balanceMinor}\t${contraAccount}\t${parent}`;
     const end = `${at}\t\\\\x${hash}`;
-    to.transactions.add(`${walletId}\t${seq}\t${id}\t${money}\t1\tfill\t\\N\t\\N\t${end}`);
-    const chained = `\\\\x${previousHash}\tgrpc\tfill\t\\N`;
+    const sums = `${debitedMinor}\t${used}\t${whole}\t${rest}`;
+    const entry = `${walletId}\t${seq}\t${id}\t${money}\t1\tfill\t\\N\t${metadata}\t${end}`;
+    to.transactions.add(`${entry}\t${sums}`);
+    const chained = `\\\\x${previousHash}\tgrpc\tfill\t${metadata}\t${used}\t${rest}`;
     to.lines.add(`${walletId}\t${seq}\t${id}\t${userId}\tBRL\t${money}\t\\N\t${end}\t${chained}`);
+    if (move.hold) to.holds.add(toHoldRow(walletId, seq, move, at, startMs + stepMs * 10));
   }
-  const head = `${balanceMinor}\t${count}\t${at}\t\\\\x${hash}`;
-  to.wallets.add(`${walletId}\t${userId}\tBRL\t2\tactive\t${head}`);
+  const head = `${balanceMinor}\t${count}\t${at}\t\\\\x${hash}\t${debitedMinor}`;
+  const next = heldAfterMinor > 0n ? neverAt : '\\N';
+  to.wallets.add(`${walletId}\t${userId}\tBRL\t2\tactive\t${head}\t${heldAfterMinor}\t${next}`);
   return count;
+}
+
+const orNull = (value: string | bigint | null | undefined): string => String(value ?? '\\N');
+
+function toHoldRow(
+  walletId: string,
+  seq: number,
+  { id, heldMinor = 0n, contraAccount, hold }: Move,
+  placedAt: string,
+  closedAtMs: number,
+): string {
+  const { isUsed = false, capturedMinor = 0n } = hold ?? {};
+  const used = isUsed ? heldMinor : 0n;
+  const state = isUsed ? 'captured' : 'open';
+  const closed = isUsed ? new Date(closedAtMs).toISOString() : '\\N';
+  return [
+    ...[walletId, id, seq, heldMinor, used, capturedMinor, state, contraAccount],
+    ...[placedAt, neverAt, closed],
+  ].join('\t');
 }
 
 /** Rows into a table by psql's COPY. */

@@ -3,6 +3,7 @@ export type Job = {
   readonly kind:
     | 'stream'
     | 'streams'
+    | 'transfers'
     | 'unary'
     | 'batch'
     | 'offer'

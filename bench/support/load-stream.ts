@@ -79,8 +79,20 @@ function addUp(all: readonly Result['reasons'][]): Record<string, number> {
   return total;
 }
 
+/** From one wallet to another, in no order; never to the same. */
+function transferOf(job: Job, n: number): TransactionItem {
+  const from = (n * steps[0]) % job.wallets;
+  const distance = 1 + ((n * steps[1]) % (job.wallets - 1));
+  return {
+    ...{ userId: userIdOf(from), currency: '', operation: Operation.TRANSFER, metadata: {} },
+    ...{ amountMinor: 100n, toUserId: userIdOf((from + distance) % job.wallets) },
+    idempotencyKey: `${job.prefix} ${n}`,
+  };
+}
+
 /** Neighbours on the stream are far apart in the table. */
 export function itemOf(job: Job, n: number): TransactionItem {
+  if (job.kind === 'transfers') return transferOf(job, n);
   const isFunding = job.kind === 'fund';
   return {
     userId: userIdOf(isFunding ? n : (n * (job.step ?? steps[0])) % job.wallets),

@@ -22,6 +22,7 @@ const prepare =
 const kinds: Readonly<Record<Job['kind'], () => Work>> = {
   stream: prepare(prepareStream, runStream),
   streams: prepare(prepareStreams, runStreams),
+  transfers: prepare(prepareStream, runStream),
   fund: prepare(prepareStream, runStream),
   unary: prepare(prepareUnary, runUnary),
   batch: prepare(prepareBatches, runBatches),

@@ -10,7 +10,8 @@ import {
   checkAtAdmission,
   type Cast,
 } from './callers.ts';
-import { objectRules, type ObjectRule } from './objects.ts';
+import type { ObjectRule } from './object-rule.ts';
+import { objectRules } from './objects.ts';
 import { bearer, nothing, setStage, type Belongings, type Person, type Stage } from './people.ts';
 import { plainRequests } from './requests.ts';
 import { mayBeUnimplemented } from './rights.ts';
@@ -31,10 +32,8 @@ beforeAll(async () => {
     operator: await stage.person('otto', 'operator'),
     admin: await stage.person('ada', 'admin'),
   };
-  things = {
-    ana: await stage.belongingsOf(people.ana),
-    bia: await stage.belongingsOf(people.bia),
-  };
+  const own = (who: Person): Promise<Belongings> => stage.belongingsOf(who);
+  things = { ana: await own(people.ana), bia: await own(people.bia) };
   players = await cast(stage, people);
 });
 

@@ -1,32 +1,19 @@
+import { randomUUID } from 'node:crypto';
+
 import { Operation } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import { item } from '../support/grpc/client.ts';
+import { holdRules } from './hold-objects.ts';
+import type { ObjectRule } from './object-rule.ts';
 import type { Belongings } from './people.ts';
-import { exportOf, proofOf, watchOf } from './requests.ts';
-
-/**
- * One way to name a user's object in a request. A customer reaches their own (`own: 'in'`). For an
- * object of another user they get the same answer as for one that does not exist, with a reason of
- * `hidden`.
- */
-export type ObjectRule = {
-  readonly rpc: string;
-  /** The field, as docs name it. */
-  readonly names: string;
-  readonly request: (of: Belongings) => object;
-  readonly hidden: readonly string[];
-  /** Who of the staff reaches any customer's. Others get `hidden` or PERMISSION_DENIED. */
-  readonly staff: 'operator admin' | 'admin' | 'as the service likes';
-  /** Whether the owner is admitted with a valid request. */
-  readonly own?: 'in' | 'not asked';
-  /** A refusal that is made of the object, after access to it was granted. */
-  readonly afterAccess?: string;
-};
+import { exportOf, proofOf, searchOf, watchOf } from './requests.ts';
 
 const page = { pageSize: 10, pageToken: '' };
 const both = 'operator admin';
 const noUser = ['USER_NOT_FOUND'];
 const move = (changes: Parameters<typeof item>[0]) =>
   item({ operation: Operation.DEPOSIT, currency: 'BRL', amountMinor: 1n, ...changes });
+const payment = (userId: string) =>
+  move({ userId, operation: Operation.TRANSFER, toUserId: randomUUID() });
 const undo = (of: Belongings, operation: Operation) =>
   item({ operation, parentId: of.purchaseId, currency: 'BRL' });
 const ofWallet = (userId: string, currency: string) => ({ userId, currency });
@@ -74,6 +61,13 @@ const inWallet: readonly ObjectRule[] = (['BRL', 'EUR', 'JPY'] as const).flatMap
     staff: both,
   },
   {
+    rpc: 'statement.searchLines',
+    names: `user_id, ${currency}`,
+    request: ({ userId }: Belongings) => searchOf(userId, currency),
+    hidden: noUser,
+    staff: both,
+  },
+  {
     rpc: 'statement.createExport',
     names: `user_id, ${currency}`,
     request: ({ userId }: Belongings) => exportOf(userId, currency, true),
@@ -99,6 +93,7 @@ const inWallet: readonly ObjectRule[] = (['BRL', 'EUR', 'JPY'] as const).flatMap
 /** Every RPC that names an object, and each way in which it does. */
 export const objectRules: readonly ObjectRule[] = [
   ...inWallet,
+  ...holdRules,
   {
     rpc: 'auth.getUser',
     names: 'user_id',
@@ -238,6 +233,23 @@ export const objectRules: readonly ObjectRule[] = [
       staff: 'as the service likes',
     })),
   ]),
+  ...[true, false].map((dryRun): ObjectRule => ({
+    rpc: 'wallet.createTransaction',
+    names: `user_id of the payer, dry_run ${String(dryRun)}`,
+    request: ({ userId }) => ({ item: payment(userId), dryRun }),
+    hidden: noUser,
+    // There is no such payee, and the answer says so.
+    staff: 'as the service likes',
+    own: 'not asked',
+  })),
+  ...['wallet.streamTransactions', 'wallet.batchCreateTransactions'].map((rpc): ObjectRule => ({
+    rpc,
+    names: 'user_id of the payer',
+    request: ({ userId }) => ({ items: [payment(userId)], dryRun: true }),
+    hidden: noUser,
+    staff: 'as the service likes',
+    own: 'not asked',
+  })),
   {
     rpc: 'statement.watchLines',
     names: 'user_ids',

@@ -49,6 +49,8 @@ export type Belongings = {
   readonly sessionId: string;
   readonly apiKeyId: string | undefined;
   readonly exportId: string | undefined;
+  /** An open hold on the wallet. */
+  readonly holdId: string;
 };
 
 export type Stage = {
@@ -85,6 +87,7 @@ export const nothing = (): Belongings => ({
   sessionId: randomUUID(),
   apiKeyId: randomUUID(),
   exportId: randomUUID(),
+  holdId: randomUUID(),
 });
 
 export const bearer = (token: string): string => `Bearer ${token}`;
@@ -106,7 +109,10 @@ export async function setStage(): Promise<Stage> {
     serviceAuthorization: `Service ${secret}`,
     call,
     person: (name, role) => createPerson(world, call, name, role),
-    belongingsOf: (person) => createBelongings(call, person),
+    belongingsOf: async (person) => {
+      const holder = await createPerson(world, call, `staff-of-${person.name}`, 'operator');
+      return createBelongings(call, person, holder);
+    },
     keyOf: (person, bounds) => createKey(call, person, bounds),
     dispose: async () => {
       client.close();
@@ -146,7 +152,12 @@ export function must<Res>(outcome: Outcome): Res {
   return outcome.messages[0] as Res;
 }
 
-async function createBelongings(call: Stage['call'], person: Person): Promise<Belongings> {
+/** `holder` is of the staff: customers place no holds. */
+async function createBelongings(
+  call: Stage['call'],
+  person: Person,
+  holder: Person,
+): Promise<Belongings> {
   const authorization = bearer(person.accessToken);
   const post = async (operation: Operation, currency: string, idempotencyKey: string) => {
     const asked = item({ operation, currency, amountMinor: 100n, idempotencyKey });
@@ -160,6 +171,13 @@ async function createBelongings(call: Stage['call'], person: Person): Promise<Be
   const transactionId = await post(Operation.DEPOSIT, 'BRL', idempotencyKey);
   const purchaseId = await post(Operation.PURCHASE, 'BRL', randomUUID());
   const euroTransactionId = await post(Operation.DEPOSIT, 'EUR', randomUUID());
+  await post(Operation.DEPOSIT, 'BRL', randomUUID());
+  const hold = item({ operation: Operation.HOLD, userId: person.userId, amountMinor: 10n });
+  const placed = await call(
+    WalletServiceService.createTransaction as unknown as AnyMethod,
+    { item: hold, dryRun: false },
+    bearer(holder.accessToken),
+  );
   const listed = await call(
     WalletServiceService.listTransactions as unknown as AnyMethod,
     {
@@ -193,6 +211,7 @@ async function createBelongings(call: Stage['call'], person: Person): Promise<Be
     sessionId: must<SignInResponse>(second).tokens?.sessionId ?? '',
     apiKeyId: key?.id,
     exportId: made?.export?.id,
+    holdId: must<CreateTransactionResponse>(placed).transaction?.id ?? '',
   };
 }
 

@@ -16,7 +16,7 @@ const page = { pageSize: 10, pageToken: '' };
 const deposit = (userId: string) =>
   item({ userId, currency: 'BRL', operation: Operation.DEPOSIT, amountMinor: 1n });
 const ofDeadLetters = () => ({ deadLetterIds: [randomUUID()], dryRun: true });
-const frozen = (userId: string) => ({ userId, currency: 'BRL', note: 'a test', dryRun: true });
+const status = (userId: string) => ({ userId, currency: 'BRL', note: 'a test', dryRun: true });
 
 /**
  * A harmless request for each RPC. A new RPC needs a line here; without one its cells fail.
@@ -53,6 +53,8 @@ export const plainRequests: Readonly<Record<string, (ground: Ground) => object>>
   'auth.listApiKeys': ({ userId }) => ({ ownerId: userId, ...page }),
   'auth.revokeApiKey': () => ({ apiKeyId: randomUUID() }),
   'auth.resolveUsers': ({ userId }) => ({ userIds: [userId], emails: [] }),
+  // No address: nothing is counted.
+  'auth.resolveRecipient': () => ({ email: 'not an address' }),
   'auth.listUsers': () => ({ ...page, role: 0, email: '' }),
   'auth.createUser': () => ({ email: 'not an address', password: '', role: WireRole.CUSTOMER }),
   'auth.updateUser': () => ({ userId: randomUUID(), disabled: false }),
@@ -81,8 +83,17 @@ export const plainRequests: Readonly<Record<string, (ground: Ground) => object>>
   }),
   'wallet.getBalance': ({ userId }) => ({ userId, currency: 'BRL' }),
   'wallet.listWallets': ({ userId }) => ({ userId, ...page }),
-  'wallet.freezeWallet': ({ userId }) => frozen(userId),
-  'wallet.unfreezeWallet': ({ userId }) => frozen(userId),
+  'wallet.freezeWallet': ({ userId }) => ({ ...status(userId), debitsOnly: false }),
+  'wallet.unfreezeWallet': ({ userId }) => status(userId),
+  'wallet.closeWallet': ({ userId }) => ({ ...status(userId), idempotencyKey: '' }),
+  'wallet.reopenWallet': ({ userId }) => status(userId),
+  'wallet.getHold': ({ userId }) => ({ holdId: randomUUID(), userId }),
+  'wallet.listHolds': ({ userId }) => ({ userId, currency: 'BRL', ...page, state: 0 }),
+  'wallet.getWalletTerms': ({ userId }) => ({ userId, currency: 'BRL' }),
+  'wallet.setWalletTerms': ({ userId }) => ({
+    ...status(userId),
+    ...{ overdraftLimitMinor: 0n, clearLimits: false },
+  }),
   'wallet.streamLedger': () => ({ afterWalletId: '', afterSeq: 0n }),
   'wallet.verifyLedger': () => ({}),
   'wallet.getStatementProof': ({ userId }) => proofOf(userId, 'BRL'),
@@ -104,6 +115,7 @@ export const plainRequests: Readonly<Record<string, (ground: Ground) => object>>
     descending: false,
   }),
   'statement.watchLines': ({ userId }) => watchOf(userId),
+  'statement.searchLines': ({ userId }) => searchOf(userId, userId === '' ? '' : 'BRL'),
   'statement.createExport': ({ userId }) => exportOf(userId, 'BRL', true),
   'statement.getExport': () => ({ exportId: randomUUID() }),
   'statement.listExports': ({ userId }) => ({ userId, ...page, idPrefix: '' }),
@@ -118,6 +130,11 @@ export const plainRequests: Readonly<Record<string, (ground: Ground) => object>>
 export const watchOf = (userId: string): object => ({
   userIds: userId === '' ? [] : [userId],
   cursor: '',
+});
+
+export const searchOf = (userId: string, currency: string): object => ({
+  ...{ userId, currency, key: 'reference', value: 'R-1' },
+  ...page,
 });
 
 export const proofOf = (userId: string, currency: string): object => ({

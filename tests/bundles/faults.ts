@@ -1,12 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import pg from 'pg';
-
 import type { Node, Site } from '../faults/site.ts';
 import { createRandom, type Random } from '../fuzz/random.ts';
 import { readUrls } from '../support/ledger/ledger.ts';
 import type { Listener } from './listener.ts';
 import { changeQueue, type QueueChanges } from './queue-changes.ts';
+import { withClient } from '../support/postgres/client.ts';
 
 /**
  * `daemon`, `broker`, `both`: kill -9 at a random moment. `outbox`: kill -9 of the daemon after a
@@ -120,17 +119,6 @@ async function restartBroker({ broker }: Site, random: Random): Promise<void> {
 
 async function cut({ broker, vhost }: Site): Promise<void> {
   await broker.ctl('close_all_connections', '--vhost', vhost, 'cut');
-}
-
-async function withClient<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({ connectionString: url });
-  client.on('error', () => undefined);
-  await client.connect();
-  try {
-    return await work(client);
-  } finally {
-    await client.end();
-  }
 }
 
 const waitMs = 15_000;

@@ -4,6 +4,7 @@ import {
   formatAmount,
   uuidOf,
   walletOf,
+  type OperationName,
   type Request,
   type Wallet,
 } from '../support/ledger/wallet-model.ts';
@@ -136,13 +137,15 @@ const toConflict = (request: Request): Request | undefined =>
     ? undefined
     : { ...request, amountMinor: request.amountMinor + 1n };
 
-const messageNumbers = { deposit: 0, withdraw: 1, purchase: 2, reversal: 3, cancellation: 4 };
+const messageNumbers: Readonly<Partial<Record<OperationName, number>>> = {
+  ...{ deposit: 0, withdraw: 1, purchase: 2, reversal: 3, cancellation: 4 },
+};
 
 /** As a producer may write it: ids in upper case, operations as numbers. */
 function toBody(random: Random, request: Request): Buffer {
   const { wallet, operation, amountMinor, parentId, merchant, description } = request;
   const transaction = {
-    operation: random.chance(50) ? operation : messageNumbers[operation],
+    operation: random.chance(50) ? operation : (messageNumbers[operation] ?? operation),
     ...(amountMinor !== undefined && { amount: formatAmount(amountMinor, wallet.exponent) }),
     ...{ currency: wallet.currency, id: parentId, merchant, description },
   };

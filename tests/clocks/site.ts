@@ -102,7 +102,7 @@ async function createEnvironment(dataDir: string, extra: Environment): Promise<E
     WALLETD_METRICS_LISTEN: 'off',
     WALLETD_HTTP_LISTEN: 'off',
     SIGN_UP: 'open',
-    SELF_SERVICE_OPERATIONS: 'deposit,withdraw,purchase,reversal,cancellation',
+    SELF_SERVICE_OPERATIONS: 'deposit,withdraw,purchase,reversal,cancellation,transfer',
     AUTH_SIGNING_KEY_FILE: keyFile,
     AUTH_DATABASE_URL: runtime('auth'),
     WALLET_DATABASE_URL: runtime('wallet'),

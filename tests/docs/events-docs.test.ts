@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 
 import { describe, expect, it } from 'vitest';
 
-import { operations } from '../../core/operations.ts';
+import { numberedOperations, operations } from '../../core/operations.ts';
+import { refuse } from '../../core/reasons.ts';
 import type { InboundMessage } from '../../daemon/platform/broker/broker.ts';
 import { toCheckpointMessage } from '../../daemon/wallet/checkpoints/message.ts';
 import type { Command } from '../../daemon/wallet/domain.ts';
@@ -18,70 +19,15 @@ import {
   toRequestedMessage,
 } from '../../daemon/statement/projection/messages.ts';
 import { brlWalletOf, buildCommand } from '../support/ledger/build-command.ts';
+import { check, type Schema } from './json-schema.ts';
 import { specify } from '../support/ledger/decider-spec.ts';
 import { createWalletDecider, noStates, withWallet } from '../support/ledger/wallet-decider.ts';
-
-type Schema = {
-  type: string | string[];
-  properties?: Record<string, Schema>;
-  required?: string[];
-  additionalProperties?: boolean;
-  enum?: unknown[];
-  const?: unknown;
-  pattern?: string;
-  minimum?: number;
-  minLength?: number;
-  maxLength?: number;
-  description?: string;
-};
 
 const read = (path: string): string =>
   readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 const guide = read('docs/events.md');
 type Api = { asyncapi: string; components: { schemas: Record<string, Schema> } };
 const api = JSON.parse(read('docs/asyncapi.json')) as Api;
-
-const typeOf = (value: unknown): string => {
-  if (value === null) return 'null';
-  return Number.isInteger(value) ? 'integer' : typeof value;
-};
-
-const known = new Set(
-  ['type', 'properties', 'required', 'additionalProperties', 'enum', 'const', 'pattern'].concat(
-    ['minimum', 'minLength', 'maxLength', 'description'], // the last says nothing to check
-  ),
-);
-
-/** What is wrong with a value, by the few keywords of JSON Schema that asyncapi.json uses. */
-function check(schema: Schema | undefined, value: unknown, path = '$'): string[] {
-  if (!schema) return [`${path}: no schema`];
-  const faults = Object.keys(schema)
-    .filter((keyword) => !known.has(keyword))
-    .map((keyword) => `${path}: keyword ${keyword} is not checked`);
-  const actual = typeOf(value);
-  const types = [schema.type].flat();
-  if (!types.includes(actual) && !(actual === 'integer' && types.includes('number'))) {
-    return [...faults, `${path}: is ${actual}`];
-  }
-  const fail = (isWrong: boolean, keyword: string) => isWrong && faults.push(`${path}: ${keyword}`);
-  fail(schema.enum !== undefined && !schema.enum.includes(value), 'enum');
-  fail(schema.const !== undefined && schema.const !== value, 'const');
-  if (typeof value === 'number') fail(value < (schema.minimum ?? -Infinity), 'minimum');
-  if (typeof value === 'string') {
-    fail(!new RegExp(schema.pattern ?? '').test(value), 'pattern');
-    fail(value.length < (schema.minLength ?? 0), 'minLength');
-    fail(value.length > (schema.maxLength ?? Infinity), 'maxLength');
-  }
-  if (typeof value !== 'object' || value === null) return faults;
-  const fields = Object.entries(value);
-  for (const name of schema.required ?? []) fail(!Object.hasOwn(value, name), `needs ${name}`);
-  for (const [name, field] of fields) {
-    const inner = schema.properties?.[name];
-    if (inner) faults.push(...check(inner, field, `${path}.${name}`));
-    else fail(schema.additionalProperties !== true, `has ${name}`);
-  }
-  return faults;
-}
 
 const findFaults = (name: string, value: unknown) => check(api.components.schemas[name], value);
 /** As it goes over the wire: what is undefined is absent. */
@@ -103,6 +49,7 @@ const toInbound = (body: object, messageId?: string): InboundMessage => ({
 const userId = '0b6f3f0e-6f0c-4f0e-9a51-5b1b5c1f7a10';
 const wallet = brlWalletOf(userId);
 const parentId = 'c2b1a7f4-3f60-5d22-8f35-6a0e4f1b2d90';
+const noMore = { parentAmountMinor: undefined, groupId: parentId };
 
 const makeCommand = (change: Partial<Command>): Command =>
   buildCommand(userId, {
@@ -130,12 +77,66 @@ describe('docs/asyncapi.json', () => {
     }
   });
 
+  it('asyncapi.json describes both entries of a transfer, and an undo that was forced', () => {
+    const other = brlWalletOf('1b6f3f0e-6f0c-4f0e-9a51-5b1b5c1f7a11');
+    const states = withWallet(
+      withWallet(noStates, wallet, { balanceMinor: 20_000n, seq: 2n }),
+      other,
+      {
+        balanceMinor: 0n,
+        seq: 1n,
+      },
+    );
+    const transfer = makeCommand({ operation: 'transfer', more: { other } });
+    const { decision } = specify(createWalletDecider(1_700_000_000_000))
+      .given(states)
+      .when(transfer);
+    if (decision.kind !== 'accepted') throw new Error(decision.kind);
+    expect(decision.entries).toHaveLength(2);
+    const more = { ...noMore, heldMinor: -1n, heldAfterMinor: 1n, parentUsedMinor: 5n };
+    for (const entry of decision.entries) {
+      for (const one of [entry, { ...entry, balanceAfterMinor: -5n, more }]) {
+        const { body } = toCreatedMessage(one);
+        expect(findFaults('TransactionCreated', overTheWire(body))).toEqual([]);
+      }
+    }
+  });
+
+  it('asyncapi.json describes a hold, what releases it, and a capture', () => {
+    const more = { ...noMore, parentUsedMinor: 0n, groupId: undefined };
+    const decision = decideOn(makeCommand({ operation: 'withdraw' }), 20_000n);
+    if (decision.kind !== 'accepted') throw new Error(decision.kind);
+    const entry = { ...decision.entries[0]!, contraAccount: 'merchant:Hotel', amountMinor: 0n };
+    const placed = { ...more, heldMinor: 500n, heldAfterMinor: 500n };
+    const used = { ...more, heldMinor: -300n, heldAfterMinor: 200n, parentUsedMinor: 100n };
+    const metadata = { 'dw.expiresAt': '2026-11-29T18:00:00.000Z' };
+    const release = { ...entry, operation: 'release', parentId, more: used } as const;
+    const holds = [
+      ...[{ ...entry, operation: 'hold', metadata, more: placed } as const, release],
+      { ...release, source: 'system', actor: 'walletd' } as const,
+    ];
+    for (const one of holds) {
+      const body = overTheWire(toCreatedMessage(one).body);
+      expect(findFaults('HoldChanged', body)).toEqual([]);
+      expect(findFaults('TransactionCreated', body)).not.toEqual([]);
+    }
+    const capture = { ...release, operation: 'capture', amountMinor: -250n } as const;
+    const body = overTheWire(toCreatedMessage(capture).body);
+    expect(findFaults('TransactionCreated', body)).toEqual([]);
+    expect(findFaults('HoldChanged', body)).not.toEqual([]);
+  });
+
   it('asyncapi.json describes the result of toRejectedMessage', () => {
     const command = makeCommand({ operation: 'withdraw' });
     const decision = decideOn(command, 0n);
     if (decision.kind !== 'rejected') throw new Error(decision.kind);
     const { body } = toRejectedMessage({ command, rejection: decision.rejection });
     expect(findFaults('TransactionRejected', overTheWire(body))).toEqual([]);
+    expect(overTheWire(body)).not.toHaveProperty('data.walletId');
+    const rejection = refuse('WALLET_FROZEN', 'frozen', { walletId: parentId }).rejection;
+    const ofOther = overTheWire(toRejectedMessage({ command, rejection }).body);
+    expect(findFaults('TransactionRejected', ofOther)).toEqual([]);
+    expect(ofOther).toHaveProperty('data.walletId', parentId);
   });
 
   it('asyncapi.json describes the events of exports', () => {
@@ -158,15 +159,20 @@ describe('docs/asyncapi.json', () => {
   });
 
   it('asyncapi.json names every operation, and every reason of a rejection', () => {
-    const domain = read('daemon/wallet/domain.ts');
+    const rules = ['batch', 'checks', 'movement', 'holds', 'limits'];
+    const files = ['domain', ...rules.map((name) => `domain-${name}`)];
+    const domain = files.map((name) => read(`daemon/wallet/${name}.ts`)).join('');
     const reasons = [...domain.matchAll(/reject\(\s*'([A-Z_]+)'/g)].map(([, reason]) => reason);
-    const passing = ['WALLET_CLOCK_AHEAD', 'WALLET_CORRUPT'];
+    // Two pass, and one is what customers are answered.
+    const passing = ['WALLET_CLOCK_AHEAD', 'WALLET_CORRUPT', 'RECIPIENT_UNAVAILABLE'];
     const remembered = new Set(reasons.filter((reason) => !passing.includes(reason ?? '')));
     const { data } = api.components.schemas['TransactionRejected']!.properties!;
     expect(new Set(data?.properties?.['reason']?.enum)).toEqual(remembered);
     const emitted = api.components.schemas['TransactionEmitted']!.properties!['data'];
     const operation = emitted?.properties?.['transaction']?.properties?.['operation'];
-    expect(operation?.enum).toEqual([...operations, ...operations.keys()]);
+    // A fee is an item of a group, which no message can be.
+    const names = operations.filter((name) => name !== 'fee');
+    expect(operation?.enum).toEqual([...names, ...numberedOperations.keys()]);
   });
 });
 
@@ -188,12 +194,12 @@ describe('docs/events.md', () => {
     const [, forOperators = ''] = /forOperators[^[]*\[([^\]]*)\]/.exec(source) ?? [];
     const handedOn = [...forOperators.matchAll(/'([A-Z_]+)'/g)].map(([, name = '']) => name);
     expect(handedOn).not.toEqual([]);
-    // toPoison hands on what toCommand refuses, but for INVALID_ARGUMENT.
+    // toPoison hands on what toCommand refuses, but for INVALID_ARGUMENT and what groups need.
     const refused = [
       ...read('daemon/wallet/requests/request.ts').matchAll(/refuse\(\s*'([A-Z_]+)'/g),
     ]
       .map(([, name = '']) => name)
-      .filter((name) => name !== 'INVALID_ARGUMENT');
+      .filter((name) => !['INVALID_ARGUMENT', 'IDEMPOTENCY_KEY_REQUIRED'].includes(name));
     const documented = firstColumn('## Dead letters');
     expect(documented.toSorted()).toEqual(
       [...new Set([...given, ...handedOn, ...refused])].toSorted(),
@@ -208,7 +214,7 @@ describe('docs/events.md', () => {
 
   it('docs/events.md has example messages that can be read and match their schemas', () => {
     const asked = examplesOf('transaction_emitted');
-    expect(asked).toHaveLength(2);
+    expect(asked).toHaveLength(5);
     expect(readEmitted(toInbound(asked[0]!, 'a key'), 'BRL')).toMatchObject({
       operation: 'deposit',
       amountMinor: 15_000n,
@@ -219,9 +225,17 @@ describe('docs/events.md', () => {
       parentId,
       idempotencyKey: 'order-4711-cancelled',
     });
+    expect(readEmitted(toInbound(asked[2]!, 'a key'), 'BRL')).toMatchObject({
+      ...{ operation: 'transfer', otherUserId: '1b6f3f0e-6f0c-4f0e-9a51-5b1b5c1f7a11' },
+      metadata: { order: '4711', reference: 'NF-1042' },
+    });
     for (const example of asked) expect(findFaults('TransactionEmitted', example)).toEqual([]);
     const [created] = examplesOf('transaction_created');
     expect(findFaults('TransactionCreated', created)).toEqual([]);
+    const [held] = examplesOf('hold_changed');
+    expect(findFaults('HoldChanged', held)).toEqual([]);
+    const more = { heldMinor: 3_000n, heldAfterMinor: 3_000n };
+    expect(readLine(toInbound(held!))).toMatchObject({ seq: 4n, amountMinor: 0n, more });
     expect(readLine(toInbound(created!))).toMatchObject({ seq: 3n, amountMinor: -15_999n });
     const [rejected] = examplesOf('transaction_rejected');
     expect(findFaults('TransactionRejected', rejected)).toEqual([]);
@@ -236,6 +250,19 @@ describe('docs/events.md', () => {
     expect(readRequested(toInbound(requested!))).toEqual(requested?.data);
     expect(findFaults('StatementReady', examplesOf('statement_ready')[0])).toEqual([]);
     expect(findFaults('LedgerCheckpoint', examplesOf('ledger_checkpoint')[0])).toEqual([]);
+  });
+
+  it('docs/events.md explains every field of hold_changed, there or with transaction_created', () => {
+    const fieldsOf = (name: string) =>
+      Object.keys(
+        api.components.schemas[name]?.properties?.['data']?.properties?.['transaction']
+          ?.properties ?? {},
+      );
+    expect(fieldsOf('HoldChanged')).toEqual(fieldsOf('TransactionCreated'));
+    const differing = firstColumn('## Out: `hold_changed`');
+    expect(differing.length).toBeGreaterThan(5);
+    const known = fieldsOf('HoldChanged').map((field) => `transaction.${field}`);
+    expect(known).toEqual(expect.arrayContaining(differing));
   });
 
   it('docs/events.md explains every field of the schemas', () => {

@@ -16,7 +16,19 @@ export type Asked = {
   readonly operation: Operation;
   readonly amountMinor: bigint;
   readonly parentId?: string;
+  /** The owner of the wallet at the other side; of a hold, of the one that a capture pays. */
+  readonly otherUserId?: string;
+  /** Of a deposit or withdrawal: the account outside, if it is not `cash`. */
+  readonly account?: string;
+  /** Of a hold: how long it lasts. */
+  readonly lifeSeconds?: number;
+  /** Of a capture: what is left of the hold stays reserved. */
+  readonly keepsRest?: boolean;
+  readonly groupId?: string;
 };
+
+/** A transaction that may be undone, as the wallet of one of its users has it. */
+type Parent = Pick<Op, 'id' | 'amountMinor' | 'operation' | 'otherUserId'>;
 
 /** What each interface says about a transaction. */
 type Answered = Pick<Transaction, 'id' | 'amountMinor' | 'seq'>;
@@ -52,7 +64,9 @@ export type Book = {
   /** By the key of a message. */
   findMessage(key: string): Op | undefined;
   /** A transaction that is done and may be undone. */
-  pickParent(userId: string, at: number): Op | undefined;
+  pickParent(userId: string, at: number): Parent | undefined;
+  /** A hold that was placed; it may be used up by now, or have expired. One of the last ones. */
+  pickHold(userId: string, at: number): Parent | undefined;
   readonly all: ReadonlyMap<string, Op>;
   describe(op: Op): string;
 };
@@ -62,6 +76,12 @@ const final: ReadonlySet<string> = new Set([
   'INSUFFICIENT_FUNDS',
   'PARENT_ALREADY_UNDONE',
   'PARENT_NOT_UNDOABLE',
+  'UNDO_EXCEEDS_PARENT',
+  'HOLD_CLOSED',
+  'HOLD_EXPIRED',
+  'CAPTURE_EXCEEDS_HOLD',
+  'LIMIT_EXCEEDED',
+  'GROUP_ABORTED',
 ]);
 /** Nothing is known, or nothing was done: ask again under the same key. */
 const passing: ReadonlySet<string> = new Set([
@@ -97,9 +117,14 @@ export function nameOf(operation: Operation): OperationName {
   return found;
 }
 
-const names = ['deposit', 'withdraw', 'purchase', 'reversal', 'cancellation'] as const;
+const names = [
+  ...(['deposit', 'withdraw', 'purchase', 'reversal', 'cancellation', 'transfer'] as const),
+  ...(['hold', 'capture', 'release', 'fee'] as const),
+];
 const upperCase = <Name extends OperationName>(name: Name): Uppercase<Name> =>
   name.toUpperCase() as Uppercase<Name>;
+
+const recentHolds = 6;
 
 const textOf = (outcome: Outcome): string =>
   outcome.isDone ? `done as ${outcome.seq}` : outcome.reason;
@@ -107,9 +132,16 @@ const textOf = (outcome: Outcome): string =>
 export function createBook(report: Report, timeline: Timeline): Book {
   const all = new Map<string, Op>();
   const messages = new Map<string, Op>();
-  const undoable = new Map<string, Op[]>();
+  const undoable = new Map<string, Parent[]>();
+  const holds = new Map<string, Parent[]>();
+  const add = (lists: Map<string, Parent[]>, userId: string, parent: Parent): void => {
+    const list = lists.get(userId) ?? [];
+    lists.set(userId, list);
+    list.push(parent);
+  };
   const describe = (op: Op): string =>
     `${op.via} ${nameOf(op.operation)} of ${op.amountMinor} on ${op.walletId}, ` +
+    (op.otherUserId === undefined ? '' : `other user ${op.otherUserId}, `) +
     `key ${op.key}, id ${op.id}${op.parentId === undefined ? '' : `, parent ${op.parentId}`}, ` +
     `at ${timeline.secondsOf(op.startedMs)} s; ${op.attempts.join(' | ')}; ` +
     `faults then: ${timeline.describe(op.startedMs, op.endedMs)}`;
@@ -126,9 +158,11 @@ export function createBook(report: Report, timeline: Timeline): Book {
     }
     op.outcome = before ?? outcome;
     if (before || !outcome.isDone || op.parentId !== undefined) return;
-    const list = undoable.get(op.userId) ?? [];
-    undoable.set(op.userId, list);
-    list.push(op);
+    const { id, amountMinor, operation, userId, otherUserId } = op;
+    const isHold = op.operation === Operation.HOLD;
+    add(isHold ? holds : undoable, userId, op);
+    if (otherUserId === undefined || isHold) return;
+    add(undoable, otherUserId, { id, amountMinor, operation, otherUserId: userId });
   };
   return {
     ask: (asked) => {
@@ -158,6 +192,10 @@ export function createBook(report: Report, timeline: Timeline): Book {
     findMessage: (key) => messages.get(key),
     pickParent: (userId, at) => {
       const list = undoable.get(userId) ?? [];
+      return list[list.length === 0 ? 0 : at % list.length];
+    },
+    pickHold: (userId, at) => {
+      const list = (holds.get(userId) ?? []).slice(-recentHolds);
       return list[list.length === 0 ? 0 : at % list.length];
     },
     all,

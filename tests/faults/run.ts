@@ -2,8 +2,9 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { walletIdOf } from '../../core/ids.ts';
 import { readFinalRows } from '../support/ledger/final-rows.ts';
-import { createBook } from './book.ts';
+import { createBook, currency } from './book.ts';
 import { formatChecks, listChecks, type Check } from './checks.ts';
 import { checkAll } from './checkers/check-all.ts';
 import { formatViolation } from './checkers/violation.ts';
@@ -15,9 +16,11 @@ import { runBatches } from './load/batches.ts';
 import { fund, runCustomer, runOperator } from './load/calls.ts';
 import { createCommandLine } from './load/command-line.ts';
 import { runCrowds } from './load/crowds.ts';
+import { runGroups } from './load/groups.ts';
 import { runHttpClient } from './load/http.ts';
+import { setLimits } from './load/limits.ts';
 import { startListener } from './load/listener.ts';
-import { createTally, type Load } from './load/load.ts';
+import { createTally, listPartners, neverLocked, type Load } from './load/load.ts';
 import { createMessages } from './load/messages.ts';
 import { createProber } from './load/prober.ts';
 import { createReaders } from './load/readers.ts';
@@ -51,8 +54,6 @@ export type FaultRunOptions = {
 };
 
 const customerCount = 14;
-/** The first ones' wallets are never locked: one stream carries these only. */
-const neverLocked = 4;
 /** The others leave their wallets alone for longer. */
 const fast = 8;
 /** Of the last two customers: their wallets are for these clients. */
@@ -127,12 +128,14 @@ async function runOn(
 ): Promise<readonly Check[]> {
   const { site, timeline, report } = load;
   const { say } = options;
+  timeline.couple(listPartners(site).map(({ id }) => walletIdOf(id, currency)));
   const listener = await startListener(load);
   const people = site.customers;
   // Without one: some operations meet an empty wallet.
   for (const person of people.filter((_person, i) => i !== commandLineAt - 1)) {
     await fund(load, person, 1_000_000n);
   }
+  for (const person of people.slice(6, 8)) await setLimits(load, person);
   const messages = createMessages(load);
   const readers = createReaders(load);
   const prober = createProber(load, personAt(site, proberAt));
@@ -190,6 +193,7 @@ function runCallers(load: Load): readonly Promise<void>[] {
     ...people.slice(2, 5).map((person, i) => runHttpClient(load, person, `http ${i}`)),
     runOperator(load),
     runBatches(load),
+    runGroups(load),
     runCrowds(load),
     runStream(load, { name: 'stream', of: 'streams', people: apart }),
     runStream(load, { name: 'mixed stream', of: 'mixed stream', people: people.slice(2) }),

@@ -39,6 +39,8 @@ export type Timeline = {
   /** A fault begins, or did; the function given ends it. */
   begin(kind: SpanKind, target: string, fromMs?: number): () => void;
   situationOf(place: Place): Situation;
+  /** Money moves between these wallets: while one is locked, others wait behind such a command. */
+  couple(walletIds: readonly string[]): void;
   /** The faults of that time in words. */
   describe(fromMs: number, toMs: number): string;
   count(kind: FaultKind): number;
@@ -52,6 +54,7 @@ export type Timeline = {
 export function createTimeline(say: (line: string) => void, record?: RunRecord): Timeline {
   const startedAtMs = performance.now();
   const spans: Span[] = [];
+  let coupled: ReadonlySet<string> = new Set();
   const secondsOf = (atMs: number): string => ((atMs - startedAtMs) / 1_000).toFixed(1);
   const during = (fromMs: number, toMs: number): Span[] =>
     spans.filter(
@@ -73,14 +76,16 @@ export function createTimeline(say: (line: string) => void, record?: RunRecord):
     },
     situationOf: ({ fromMs, toMs, walletId, daemons }) => {
       const around = during(fromMs, toMs);
-      if (around.some(({ kind, target }) => kind === 'locks' && target === walletId))
-        return 'on a locked wallet';
+      const isConcerned = ({ kind, target }: Span): boolean =>
+        kind === 'locks' && (target === walletId || (coupled.has(target) && coupled.has(walletId)));
+      if (around.some(isConcerned)) return 'on a locked wallet';
       const isDown = ({ kind, target }: Span): boolean =>
         downKinds.has(kind) && (daemons === undefined || daemons.has(target));
       if (around.some(isDown)) return 'own daemon down';
       if (around.length === 0) return 'quiet';
       return around.every(({ kind }) => kind === 'locks') ? 'beside a lock' : 'beside other faults';
     },
+    couple: (walletIds) => void (coupled = new Set(walletIds)),
     describe: (fromMs, toMs) => {
       const texts = during(fromMs, toMs).map((span) => {
         const end = span.toMs === undefined ? 'now' : `${secondsOf(span.toMs)} s`;

@@ -77,6 +77,7 @@ const created = toCreatedMessage({
   actor: userId,
   description: 'x',
   metadata: {},
+  more: undefined,
   occurredAtMs: 1_795_000_000_000,
   previousHash: '0'.repeat(64),
   hash: '0'.repeat(64),

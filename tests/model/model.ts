@@ -1,4 +1,9 @@
-import { createState, type Request, type State } from '../support/ledger/wallet-model.ts';
+import {
+  createState,
+  type Done,
+  type Request,
+  type State,
+} from '../support/ledger/wallet-model.ts';
 
 /** Of each run: two customers with a wallet each, in one currency. */
 export type Place = 0 | 1;
@@ -7,12 +12,23 @@ export type Place = 0 | 1;
 export type Caller = Place | 'staff';
 
 /** A request that was sent. What was refused is decided again each time. */
-export type Sent = { readonly caller: Caller; readonly place: Place; readonly request: Request };
+export type Sent = {
+  readonly caller: Caller;
+  readonly place: Place;
+  readonly request: Request;
+  readonly groupId?: string;
+};
+
+export type Status = 'active' | 'frozen' | 'debits_frozen' | 'closed';
+
+/** Spending limits, in minor units; undefined: none. */
+export type Limits = { readonly perTransactionMinor: bigint; readonly dayMinor: bigint };
 
 /** What the daemon must know; kept without it. */
 export type Model = {
   readonly wallets: readonly [State, State];
-  readonly frozen: [boolean, boolean];
+  readonly statuses: [Status, Status];
+  readonly limits: [Limits | undefined, Limits | undefined];
   readonly sent: Sent[];
   /** The seq of each transaction, by its id. */
   readonly seqs: Map<string, number>;
@@ -24,9 +40,14 @@ export type Model = {
 
 export const createModel = (): Model => ({
   wallets: [createState(), createState()],
-  frozen: [false, false],
+  statuses: ['active', 'active'],
+  limits: [undefined, undefined],
   ...{ sent: [], seqs: new Map(), reports: 0, answers: 0 },
 });
 
 /** By its first transaction. */
 export const isOpened = (model: Model, place: Place): boolean => model.wallets[place].seq > 0;
+
+/** What a statement shows: a hold and its release move nothing. */
+export const listMoved = (done: ReadonlyMap<string, Done>): string[] =>
+  [...done.values()].filter(({ amountMinor }) => amountMinor !== 0n).map(({ id }) => id);

@@ -11,9 +11,9 @@ import {
   reportStatement,
   reportUnopened,
 } from './commands/reads.ts';
-import { listWallet, setFrozen } from './commands/staff.ts';
+import { listWallet, setStatus, setTerms, type StatusChange } from './commands/staff.ts';
 import { restart, signInAgain, signOut, stepClock } from './commands/surroundings.ts';
-import { send, sendTogether, type Bundle } from './commands/transactions.ts';
+import { send, sendGroup, sendTogether, type Bundle } from './commands/transactions.ts';
 import { createModel, type Caller, type Model, type Place } from './model.ts';
 import { createRealSource, type Real, type RealSource } from './real.ts';
 
@@ -54,7 +54,7 @@ const caller = fc.constantFrom<Caller[]>(0, 0, 1, 1, 'staff');
 const moves = fc.record({
   kind: fc.constant('move' as const),
   place,
-  operation: fc.constantFrom('deposit', 'deposit', 'withdraw', 'purchase'),
+  operation: fc.constantFrom('deposit', 'deposit', 'withdraw', 'purchase', 'transfer', 'transfer'),
   amountMinor: amount,
   merchant: fc.constantFrom(undefined, 'Bakery'),
 });
@@ -62,13 +62,33 @@ const undos = fc.record({
   kind: fc.constant('undo' as const),
   place,
   operation: fc.constantFrom('reversal', 'cancellation'),
+  amountMinor: fc.option(fc.bigInt({ min: 1n, max: 200n }), { nil: undefined }),
+  parentAt: at,
+});
+const holds = fc.record({
+  ...{ kind: fc.constant('hold' as const), operation: fc.constant('hold' as const) },
+  ...{ place, amountMinor: amount, isForOther: fc.boolean() },
+  merchant: fc.constantFrom('Bakery', 'Café'),
+});
+const uses = fc.record({
+  kind: fc.constant('use' as const),
+  place,
+  operation: fc.constantFrom('capture', 'capture', 'release'),
+  amountMinor: fc.option(fc.bigInt({ min: 1n, max: 200n }), { nil: undefined }),
+  keepsRest: fc.boolean(),
   parentAt: at,
 });
 const repeats = fc.record({ kind: fc.constant('repeat' as const), at });
 const reuses = fc.record({ kind: fc.constant('reuse' as const), at });
-const draft: fc.Arbitrary<Draft> = fc.oneof(
+const fresh = [
   { weight: 30, arbitrary: moves },
   { weight: 12, arbitrary: undos },
+  { weight: 12, arbitrary: holds },
+  { weight: 14, arbitrary: uses },
+];
+const newDraft: fc.Arbitrary<Draft> = fc.oneof(...fresh);
+const draft: fc.Arbitrary<Draft> = fc.oneof(
+  ...fresh,
   { weight: 8, arbitrary: repeats },
   { weight: 3, arbitrary: reuses },
 );
@@ -77,14 +97,31 @@ const bundle = fc.record({
   drafts: fc.array(draft, { minLength: 1, maxLength: 8 }),
   how: fc.constantFrom<Bundle['how'][]>('batch', 1, 3),
 });
+const group = fc.record({
+  caller: fc.constantFrom<Caller[]>(0, 1, 'staff', 'staff', 'staff'),
+  drafts: fc.array(newDraft, { minLength: 2, maxLength: 6 }),
+});
+/** Most of them let the wallet go on. */
+const status = fc.constantFrom<StatusChange[]>(
+  ...(['freeze', 'freeze debits', 'close', 'close', 'unfreeze', 'unfreeze', 'reopen'] as const),
+);
+const limits = fc.record({
+  perTransactionMinor: fc.bigInt({ min: 100n, max: 600n }),
+  dayMinor: fc.bigInt({ min: 200n, max: 3_000n }),
+});
+const terms = fc.record({
+  overdraftMinor: fc.constantFrom(0n, 0n, 300n, 1_000n),
+  limits: fc.option(limits, { nil: undefined }),
+});
 /** Customers ask about the other's wallet too: those are skipped. */
 const question = fc.record({ place, caller });
 
 const weighted: readonly Weighted[] = [
   { weight: 45, arbitrary: fc.record({ draft, caller }).map(send) },
   { weight: 12, arbitrary: bundle.map(sendTogether) },
-  { weight: 2, arbitrary: place.map((of) => setFrozen(of, true)) },
-  { weight: 4, arbitrary: place.map((of) => setFrozen(of, false)) },
+  { weight: 10, arbitrary: group.map(sendGroup) },
+  { weight: 6, arbitrary: fc.tuple(place, status).map(([of, change]) => setStatus(of, change)) },
+  { weight: 4, arbitrary: fc.tuple(place, terms).map(([of, change]) => setTerms(of, change)) },
   { weight: 3, arbitrary: question.map((of) => listWallet(of.place, of.caller)) },
   { weight: 6, arbitrary: question.map(readBalance) },
   { weight: 8, arbitrary: question.map(reportBalance) },

@@ -39,7 +39,7 @@ export const areas: Readonly<Record<string, Area>> = {
   },
   wallet: {
     mutate: ['daemon/wallet/domain*.ts'],
-    tests: ['daemon/wallet/*.test.ts', 'daemon/wallet/rpc/overlay.properties.test.ts'],
+    tests: ['daemon/wallet/*.test.ts'],
   },
   auth: {
     mutate: ['daemon/auth/domain.ts', 'daemon/auth/{api-keys,sessions}/*domain.ts'],
@@ -66,8 +66,11 @@ export const areas: Readonly<Record<string, Area>> = {
     tests: ['daemon/statement/**/*.test.ts'],
   },
   commit: {
-    mutate: ['daemon/wallet/commit/{commit-items,group-commit,lanes,small-commits}.ts'],
-    tests: ['daemon/wallet/commit/*.test.ts', 'daemon/wallet/events/*.test.ts'],
+    mutate: [
+      'daemon/wallet/commit/{commit-items,group-commit,small-commits}.ts',
+      'daemon/wallet/commit/schedule/{commit-queue,scheduler}.ts',
+    ],
+    tests: ['daemon/wallet/commit/**/*.test.ts', 'daemon/wallet/events/*.test.ts'],
   },
   consumers: {
     mutate: [

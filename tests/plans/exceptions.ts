@@ -11,6 +11,7 @@ export const withoutSample: Readonly<Record<string, readonly string[]>> = {
   'one row by its key, for a command of one user': [
     ...[
       'wallet_status',
+      'wallet_terms',
       'user_insert',
       'user_lock',
       'user_lock_hash',
@@ -63,6 +64,9 @@ export const withoutSample: Readonly<Record<string, readonly string[]>> = {
     ...['rebuild_remove', 'rebuild_repair', 'rebuild_some'],
     ...['divergence_last', 'divergence_resolve', 'divergence_resolve_all'],
   ],
+  'the keys of searches, which are few': [
+    ...['search_keys_add', 'search_keys_complete', 'search_keys_drop'],
+  ],
   'the migrations, a row each': ['status_schema'],
   'pruning, now and then': [
     ...['attempt_prune', 'revocation_prune', 'session_ended', 'session_prune', 'refresh_prune'],
@@ -76,7 +80,7 @@ export const withoutSample: Readonly<Record<string, readonly string[]>> = {
  */
 export const small: ReadonlySet<string> = new Set([
   ...['outbox', 'relay_leases', 'exports_open', 'exports_mail'],
-  ...['divergences', 'divergences_open', 'exports_files'],
+  ...['divergences', 'divergences_open', 'exports_files', 'search_keys'],
 ]);
 
 /** Statements that may read a whole table, and why. */
@@ -84,6 +88,7 @@ export const mayScan: Readonly<Record<string, string>> = {
   db_connection_limits: 'once at a start; the server’s roles and databases are few',
   checkpoint_complete_time: 'once for each checkpoint; databases of a server are few',
   status_schema: 'a row for each migration, once a second at most',
+  search_keys_add: 'once at a start; stops at the first line',
   attempt_prune: 'deletes up to 10,000 rows: much of a table that is small',
   revocation_prune: 'deletes up to 10,000 rows: much of a table that is small',
   code_prune: 'deletes up to 10,000 rows: much of a table that is small',

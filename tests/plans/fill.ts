@@ -100,10 +100,16 @@ export const fillSql: Readonly<Record<Service, readonly string[]>> = {
     `INSERT INTO wallets (id, user_id, currency, exponent, balance, seq, last_at, last_hash)
      SELECT ${idSql('w')}, ${idSql('u')}, 'BRL', 2, 1000, 10, '2026-01-02', '' FROM ${walletRows}`,
     `INSERT INTO transactions (wallet_id, seq, id, operation, amount, balance_after, contra_account,
-       parent_id, source, actor, occurred_at, hash)
+       parent_id, parent_amount, source, actor, occurred_at, hash, debited_after)
      SELECT ${idSql('w', 'owner')}, seq, ${entryId}, 1, 100, 100 * seq, 'external:cash',
-       CASE WHEN seq % 10 = 0 THEN ${idSql('t', `owner || '-' || seq - 1`)} END, 1, 'actor',
-       ${entryTime}, '\\x00' FROM ${entryRows}`,
+       CASE WHEN seq % 10 = 0 THEN ${idSql('t', `owner || '-' || seq - 1`)} END,
+       CASE WHEN seq % 10 = 0 THEN 100 END, 1, 'actor', ${entryTime}, '\\x00', 0 FROM ${entryRows}`,
+    // Of each wallet the fifth entry; the wallet 0 has 2,000 open ones besides.
+    `INSERT INTO holds (wallet_id, id, seq, amount, state, contra_account, placed_at, expires_at)
+     SELECT ${idSql('w', 'owner')}, ${entryId}, seq, 100,
+       CASE WHEN seq = 5 AND owner % 3 > 0 THEN 'captured' ELSE 'open' END, 'merchant',
+       ${entryTime}, ${entryTime} + interval '100 years'
+     FROM ${entryRows} WHERE seq = 5 OR (owner = 0 AND seq <= 2000)`,
     `INSERT INTO inbox (transaction_id, wallet_id, message_id, reason, message, metadata,
        rejected_at)
      SELECT ${idSql('i')}, ${idSql('w')}, '', '', '', '{}', clock_timestamp() FROM ${walletRows}`,
@@ -124,6 +130,10 @@ export const fillSql: Readonly<Record<Service, readonly string[]>> = {
        amount, balance_after, contra_account, occurred_at, hash)
      SELECT ${idSql('w', 'owner')}, seq, ${entryId}, ${idSql('u', 'owner')}, 'BRL', 1, 100,
        100 * seq, 'external:cash', ${entryTime}, '\\x00' FROM ${entryRows}`,
+    `INSERT INTO line_tags (tag, occurred_at, wallet_id, seq)
+     SELECT 'reference=' || seq % 100, ${entryTime}, ${idSql('w', 'owner')}, seq FROM ${entryRows}`,
+    `INSERT INTO search_keys (key, is_complete)
+     SELECT 'reference', true FROM ${walletRows} LIMIT 1 ON CONFLICT DO NOTHING`,
     `INSERT INTO exports (id, requested_by, requester_role, idempotency_key, request_digest,
        user_id, wallet_id, currency, range_from, range_to, is_end_given, timezone, locale, format,
        has_byte_order_mark, status, attempt, expires_at)

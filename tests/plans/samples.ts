@@ -32,6 +32,13 @@ export function createSamples(size: number): Readonly<Record<string, Sample>> {
     ...[repeat(''), repeat(null), repeat(false), repeat(false), repeat('')],
     ...[repeat(1), repeat(null)],
   ];
+  const holds = spread.map((n) => idOf('t', `${n}-5`));
+  const holdStates = [
+    ['open', 'expired'],
+    ['-infinity', '2026-01-01'],
+    ['00000000-0000-0000-0000-000000000000', 'ffffffff-ffff-ffff-ffff-ffffffffffff'],
+    ['infinity', 'infinity'],
+  ];
   const nowhere = '00000000-0000-0000-0000-000000000000';
   const allTimes = ['-infinity', 'infinity', '9000000000000000', idOf('x', 0)];
   const [times, hashes] = [repeat('2026-06-01'), repeat(Buffer.alloc(32))];
@@ -39,6 +46,8 @@ export function createSamples(size: number): Readonly<Record<string, Sample>> {
   const money = [repeat(1), repeat(100n), repeat(100n), repeat('external:cash')];
   const entry = [...money, repeat(null), repeat(1), repeat('actor'), repeat(null), repeat(null)];
   const line = [users, repeat('BRL'), ...money, repeat(null), repeat(null), times, hashes];
+  const state = [wallets, repeat(5n), newSeqs, times, hashes, repeat(0n)];
+  const rare = [repeat(null), repeat(null), repeat(null), repeat(null)];
   const chained = [hashes, repeat('grpc'), repeat('actor'), repeat(null)];
   const audited = [added, ...Array.from({ length: 6 }, () => repeat('')), repeat('{}')];
   const packed = [repeat('[]'), repeat(2), users, added, repeat(2)];
@@ -82,27 +91,67 @@ export function createSamples(size: number): Readonly<Record<string, Sample>> {
     ledger_position: one(),
     wallet_read_watermark: one(wallet, '2026-06-01'),
     wallet_accept_ahead: one(wallet, '2026-06-01'),
-    wallet_update: all(wallets, repeat(5n), newSeqs, times, hashes),
-    wallet_move: all(wallets, repeat(5n), newSeqs, times, hashes, repeat(1n), hashes, 0),
+    wallet_update: all(...state, repeat(0n), repeat(null)),
+    wallet_move: all(...state, repeat(1n), hashes, repeat(0), 0),
+    wallet_move_held: all(...state, repeat(0n), repeat(null), repeat(1n), hashes, repeat(0), 0),
+    wallet_next_expiry: all(wallets, times),
+    // Holds: three indexes.
+    hold_upsert: {
+      values: [
+        ...[wallets, added, repeat(5n), repeat(9n), repeat(0n), repeat(0n), repeat('open')],
+        ...[repeat('merchant'), times, times, repeat(null)],
+      ],
+      rows: 3 * many,
+    },
+    hold_read: all(holds, wallets),
+    hold_due: { values: [wallets, repeat('2026-01-03')], rows: 3 * many },
+    // Wallet 0 is counted up to the limit.
+    hold_count: { values: [wallets], rows: 1_025 + many },
+    hold_sweep: all('-infinity', nowhere, many),
+    // A wallet has at most so many open holds, and their releases follow at once.
+    hold_over_at: { values: [wallet, middle, middleTime], rows: 3_072 },
+    hold_of_owner: one(holds[1], users[1]),
+    hold_list: all(...holdStates, many, wallet),
+    hold_list_all: all(...holdStates, many),
+    // Halving, for each of the wallets.
+    entry_anchors: {
+      values: [wallets, repeat(BigInt(entriesPerWallet)), repeat(middleTime)],
+      rows: many * (Math.ceil(Math.log2(entriesPerWallet)) + 2),
+    },
+    wallet_floor: all(wallets, repeat(-1n)),
     wallet_list: all(wallets[7], many),
     wallet_list_one: one(idOf('x', 0), many, wallet),
     wallet_list_opened: all(wallets[7], many),
     wallet_list_opened_one: one(idOf('x', 0), many, wallet),
     entry_by_id: all(entries, wallets),
-    entry_undone: all(entries, wallets),
-    entry_append: all(wallets, newSeqs, added, ...entry, times, hashes),
+    entry_used: all(entries, wallets),
+    entry_append: all(wallets, newSeqs, added, ...entry, times, hashes, repeat(0n)),
+    entry_append_full: all(
+      ...[wallets, newSeqs, added, ...entry, times, hashes, repeat(0n)],
+      ...[repeat(null), repeat(null), repeat(null), repeat(null), repeat(null)],
+    ),
     entry_of_owner: one(entries[0], users[0]),
-    entry_wallet_of_owner: one(entries[0], users[0]),
-    entry_currencies_of_owners: all(entries, users),
-    entry_list_asc: all(wallet, user, middle, null, many),
-    entry_list_desc: all(wallet, user, middle, null, many),
-    entry_list_prefix_asc: one(wallet, user, 0n, null, many, ...prefixOf(entries[0])),
-    entry_list_prefix_desc: one(wallet, user, lastSeq, null, many, ...prefixOf(entries[0])),
+    entry_parents_of_owners: all(entries, users),
+    entry_list_asc: all(wallet, user, middle, null, many, lastSeq + 1, null),
+    entry_list_desc: all(wallet, user, 0, null, many, middle, null),
+    entry_list_prefix_asc: one(
+      ...[wallet, user, 0n, null, many, lastSeq + 1, null, ...prefixOf(entries[0])],
+    ),
+    entry_list_prefix_desc: one(
+      ...[wallet, user, 0n, null, many, lastSeq + 1, null, ...prefixOf(entries[0])],
+    ),
     entry_ledger: all(wallets[7], 3n, many),
     entry_ledger_of_wallet: all(wallet, middle, many),
     entry_hash: one(wallet, 5n),
+    // Wallet 0 has so many.
+    verify_count_holds: { values: [wallet, wallet], rows: 2_000 },
+    verify_first_open_hold: all(wallets),
     verify_hashes: all(wallets, repeat(5n)),
-    verify_parents: all(entries, wallets),
+    verify_holds: all(entries, wallets),
+    verify_parents: all(entries, wallets, repeat(0n)),
+    verify_sides: all(entries[50], nowhere, idOf('t', `${spread[50]}-5`), many),
+    verify_sides_of: all(entries),
+    verify_unknown_holds: all(wallets[50], nowhere, wallets[50], many),
     balance_at: search(wallet, lastSeq, middleTime),
     inbox_read: all(added),
     inbox_require_new: all(added),
@@ -133,8 +182,20 @@ export function createSamples(size: number): Readonly<Record<string, Sample>> {
     audit_append_packs: { values: [...audited, ...packed], rows: 2 * many },
     // Statements.
     line_append: all(wallets, newSeqs, added, ...line, ...chained),
-    line_insert: all(wallets, newSeqs, added, ...line, ...chained),
+    line_append_full: all(wallets, newSeqs, added, ...line, ...chained, ...rare),
+    line_insert: all(wallets, newSeqs, added, ...line, ...chained, ...rare),
     line_last: one(wallet),
+    // Three indexes.
+    tag_insert: {
+      values: [repeat('reference=x'), times, wallets, repeat(5n), repeat(Buffer.from([0]))],
+      rows: 3 * many,
+    },
+    tag_remove: all(wallets, repeat(5n)),
+    tag_range: all(wallet, middle, wallet, middle + many),
+    tag_of_wallet: all(wallet, 'reference=5', lastSeq, many),
+    tag_of_all: all('reference=5', 'infinity', nowhere, 0, many),
+    tag_lines_count: all(wallet, middle, middle + many),
+    search_key_read: one('reference'),
     witness_links: all(wallets, repeat(5n), repeat(1n)),
     witness_others: all(wallets, repeat(5n), hashes),
     divergence_open: one(wallet),

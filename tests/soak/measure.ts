@@ -1,9 +1,8 @@
 import { connect } from 'node:net';
 
-import pg from 'pg';
-
 import { readUrls } from '../support/ledger/ledger.ts';
 import { countFiles, type SoakSite } from './site.ts';
+import { queryUrl } from '../support/postgres/client.ts';
 
 /** What a daemon holds, by name. */
 export type Measures = Readonly<Record<string, number>>;
@@ -51,14 +50,11 @@ async function readGauges(url: string): Promise<Measures> {
 }
 
 async function countDatabase(dataDir: string): Promise<Measures> {
-  const client = new pg.Client({ connectionString: (await readUrls(dataDir)).admin('postgres') });
-  await client.connect();
-  const { rows } = await client
-    .query<{ state: string; n: number }>(
-      `SELECT coalesce(state, '') AS state, count(*)::int AS n FROM pg_stat_activity
-       WHERE application_name LIKE 'walletd %' GROUP BY 1`,
-    )
-    .finally(() => client.end());
+  const rows = await queryUrl<{ state: string; n: number }>(
+    (await readUrls(dataDir)).admin('postgres'),
+    `SELECT coalesce(state, '') AS state, count(*)::int AS n FROM pg_stat_activity
+     WHERE application_name LIKE 'walletd %' GROUP BY 1`,
+  );
   const countOf = (isCounted: (state: string) => boolean): number =>
     rows.filter(({ state }) => isCounted(state)).reduce((sum, { n }) => sum + n, 0);
   return {

@@ -6,8 +6,9 @@ import { runWalletd } from '../../scripts/product.ts';
 import { seededRandom } from '../support/ledger/ledger-rows.ts';
 import { watchPeak } from '../support/processes/memory.ts';
 import { editNames, makeEdit } from './edits.ts';
+import type { Query } from './forge.ts';
 
-const entriesPerWallet = 10;
+const entriesPerWallet = 14;
 
 type Options = {
   readonly transactions: number;
@@ -37,22 +38,32 @@ async function verifyAndEdit(
   { transactions, edits, seed, say }: Options,
 ): Promise<boolean> {
   const wallets = Math.ceil(transactions / entriesPerWallet);
-  const filling = { wallets, entriesOf: () => entriesPerWallet, daysOf: () => 10 };
+  const filling = {
+    wallets,
+    entriesOf: () => entriesPerWallet,
+    daysOf: () => 10,
+    hasLinks: true,
+  };
   const count = await fill(server, product, filling);
   say(`seed ${seed}: ${count} transactions of ${wallets} wallets`);
   const whole = await verify(server, product);
   say(`as written: ${describe(whole)}`);
   const random = seededRandom(seed);
+  const query: Query = (service, text, values) =>
+    server.query(product.databases.nameOf(service), text, values);
+  await dropChecks(query);
   const expected = new Map<string, string>();
-  for (let n = 0; n < Math.min(edits, wallets); n += 1) {
+  for (let n = 0; n < Math.min(edits, wallets / 4); n += 1) {
     const name = editNames[n % editNames.length] ?? '';
-    // One wallet for each edit, spread over all of them.
-    const user = Math.floor(((n + random()) * wallets) / edits);
-    const walletId = walletIdOf(userIdOf(user), 'BRL');
-    const seqs = await makeEdit(name, walletId, entriesPerWallet, random, (service, text, values) =>
-      server.query(product.databases.nameOf(service), text, values),
+    // One wallet for each edit, spread over all of them, and none is the other of another.
+    const user = 2 * Math.floor(((n + random()) * wallets) / edits / 2);
+    const [walletId = '', otherWalletId = ''] = [user, user + 1].map((i) =>
+      walletIdOf(userIdOf(i), 'BRL'),
     );
-    for (const seq of seqs) expected.set(`${walletId} ${seq}`, name);
+    const chosen = { userId: userIdOf(user), walletId, otherWalletId };
+    for (const place of await makeEdit(name, chosen, random, query)) {
+      expected.set(`${place.walletId} ${place.seq}`, name);
+    }
   }
   const edited = await verify(server, product);
   say(`after ${edits} edits: ${describe(edited)}`);
@@ -64,6 +75,21 @@ async function verifyAndEdit(
     `places edited: ${expected.size}, found: ${expected.size - missed.length}, others: ${others.length}`,
   );
   return whole.places.size === 0 && whole.code === 0 && missed.length + others.length === 0;
+}
+
+/** Who edits rows has the rights to remove what refuses it. */
+async function dropChecks(query: Query): Promise<void> {
+  for (const service of ['wallet', 'statement'] as const) {
+    const checks = await query<{ name: string; of: string }>(
+      service,
+      `SELECT conname AS name, conrelid::regclass::text AS of FROM pg_constraint
+       WHERE contype = 'c' AND connamespace = 'public'::regnamespace`,
+      [],
+    );
+    for (const { name, of } of checks) {
+      await query(service, `ALTER TABLE ${of} DROP CONSTRAINT ${name}`, []);
+    }
+  }
 }
 
 type Verified = {

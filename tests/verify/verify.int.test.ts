@@ -2,7 +2,8 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import type { LedgerFinding } from '../../core/ledger-check/index.ts';
 import { edit, editNames, placeOf } from '../support/ledger/ledger-edits.ts';
-import { makeLedger, seededRandom, type Ledger } from '../support/ledger/ledger-rows.ts';
+import { seededRandom, type Ledger } from '../support/ledger/ledger-rows.ts';
+import { makeLedger } from '../support/ledger/rows/make-ledger.ts';
 import { writeLedger } from '../support/ledger/write-ledger.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres/database.ts';
 import { openLines } from '../../daemon/statement/verify/store.ts';
@@ -15,11 +16,23 @@ beforeAll(async () => {
     wallet: await createTestDatabase('wallet'),
     statement: await createTestDatabase('statement'),
   };
+  // Who edits rows has the rights to remove what refuses it.
+  await dropChecks(dbs.wallet);
+  await dropChecks(dbs.statement);
 });
 afterAll(async () => {
   await dbs.wallet.drop();
   await dbs.statement.drop();
 });
+
+async function dropChecks({ query }: TestDatabase): Promise<void> {
+  const checks = await query<{ name: string; of: string }>(
+    `SELECT conname AS name, conrelid::regclass::text AS of FROM pg_constraint
+     WHERE contype = 'c' AND connamespace = 'public'::regnamespace`,
+  );
+  for (const { name, of } of checks) await query(`ALTER TABLE ${of} DROP CONSTRAINT ${name}`);
+  await query('DROP INDEX IF EXISTS transactions_uses');
+}
 
 type Found = { findings: LedgerFinding[]; wallets: number; transactions: number };
 
@@ -58,30 +71,40 @@ it('a ledger as it was written has no finding, and every row is counted', async 
   expect(await verify(wallet?.id)).toEqual(one);
 });
 
-it('40 random edits in the databases are each found where they were made', async () => {
+// All of them are tried without a database in core/ledger-check/.
+const needsLookups = (name: string, n: number): boolean =>
+  n % 4 === 0 || /forged|parent|used|hold|expiry/.test(name);
+
+it('each kind of edit in the databases is found where it was made', async () => {
   const random = seededRandom(7);
-  for (let n = 0; n < 40; n += 1) {
+  for (const [n, name] of editNames.filter(needsLookups).entries()) {
     const ledger = make(n);
-    const ids = new Map(ledger.entries.map((e) => [placeOf(e.wallet_id, e.seq), e.id]));
-    const parents = new Map(ledger.entries.map((e) => [placeOf(e.wallet_id, e.seq), e.parent_id]));
-    const name = editNames[n % editNames.length] ?? '';
     const made = edit(name, ledger, random);
     if (!made) throw new Error(`no row for the edit ${name}`);
     await writeLedger(dbs, ledger);
     const { findings } = await verify();
     const places = findings.map(({ walletId, seq }) => placeOf(walletId, seq));
-    expect(made.places, name).toEqual(expect.arrayContaining(places.slice(0, 1)));
-    // An undo of what was edited has another parent now.
-    const edited = new Set(made.places.map((place) => ids.get(place)));
     const others = places.filter((place) => !made.places.includes(place));
-    for (const place of others) expect(edited, `${name}: ${place}`).toContain(parents.get(place));
+    expect(places.length, name).toBeGreaterThan(others.length);
+    for (const place of others) expect(made.related, name).toContain(place);
   }
+});
+
+it('a transfer without its other side is found in its wallet alone, too', async () => {
+  const ledger = make(3);
+  const made = edit('forged: one side of a transfer', ledger, seededRandom(3));
+  await writeLedger(dbs, ledger);
+  const [walletId = ''] = made?.places[0]?.split(' ') ?? [];
+  const { findings } = await verify(walletId);
+  expect(findings.map(({ walletId: id, seq }) => placeOf(id, seq))).toEqual(made?.places);
+  expect(findings.map(({ kind }) => kind)).toEqual(['pair']);
+  expect((await verify()).findings).toEqual(findings);
 });
 
 it('an undo of an unknown, a wrong or an undone parent is found', async () => {
   const ledger = make(3);
   await writeLedger(dbs, ledger);
-  const undo = ledger.entries.find((entry) => entry.parent_id !== null);
+  const undo = ledger.entries.find(({ operation }) => operation === 4);
   const parent = ledger.entries.find(({ id }) => id === undo?.parent_id);
   if (!undo || !parent) throw new Error('there is no undo');
   const at = { walletId: undo.wallet_id, seq: BigInt(undo.seq) };

@@ -1,4 +1,5 @@
-import { objectRules, type ObjectRule } from '../objects.ts';
+import type { ObjectRule } from '../object-rule.ts';
+import { objectRules } from '../objects.ts';
 import { rows, type HttpRequest, type Things } from './requests.ts';
 
 /** One way to name a user's object in a request of a route. */
@@ -69,7 +70,13 @@ export const httpObjectRules: readonly HttpObjectRule[] = [
   })),
   asRow('GET /v1/wallets', 'user', 'user_id'),
   asRow('GET /v1/wallets/:user/:currency', 'user', userId()),
+  asRow('GET /v1/wallets/:user/:currency/terms', 'user', userId()),
+  asRow('GET /v1/holds', 'user', userId()),
+  asRow('GET /v1/holds/:id', 'id', 'hold_id'),
   asRow('GET /v1/statements', 'user', userId()),
+  asRow('GET /v1/statements/search', 'user', userId()),
+  // Of metadata: it names no object.
+  asRow('GET /v1/statements/search', 'key', userId()),
   asRow('POST /v1/exports', 'user', userId()),
   asRow('GET /v1/exports', 'user', 'user_id'),
   asRow('GET /v1/exports/:id', 'id', 'export_id'),
@@ -93,6 +100,12 @@ export const httpObjectRules: readonly HttpObjectRule[] = [
 export const staffOnly: ReadonlySet<string> = new Set([
   'PATCH /v1/users/:id',
   'PATCH /v1/wallets/:user/:currency',
+  'POST /v1/wallets/:user/:currency/close',
+  'POST /v1/wallets/:user/:currency/reopen',
+  'PUT /v1/wallets/:user/:currency/terms',
+  'POST /v1/holds',
+  'POST /v1/holds/:id/capture',
+  'POST /v1/holds/:id/release',
 ]);
 
 /** Names of parameters and fields by which a request names an object. */

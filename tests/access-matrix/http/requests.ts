@@ -1,46 +1,22 @@
 import { randomUUID } from 'node:crypto';
 
 import { password } from '../../support/http/people.ts';
+import { holdRows } from './hold-rows.ts';
+import {
+  key,
+  me,
+  ofQuery,
+  ofUser,
+  reads,
+  readsOne,
+  someId,
+  type HttpRequest,
+  type Row,
+  type Things,
+} from './row.ts';
 
-/** A request of a route, without its credential. */
-export type HttpRequest = {
-  readonly params?: Readonly<Record<string, string>>;
-  readonly query?: Readonly<Record<string, string>>;
-  readonly body?: object;
-  readonly headers?: Readonly<Record<string, string>>;
-};
+export type { HttpRequest, Row, Things } from './row.ts';
 
-/** What belongs to a customer. */
-export type Things = {
-  readonly userId: string;
-  readonly email: string;
-  readonly transactionId: string;
-  readonly key: string;
-  readonly pageToken: string;
-  /** Not the session that the customer signs in with. */
-  readonly sessionId: string;
-  readonly apiKeyId: string;
-  readonly exportId: string;
-};
-
-/** Whose wallet is meant; empty for oneself. */
-type Ground = { readonly userId: string };
-
-export type Row = {
-  /** The first RPC that the route calls, by its name in `rights.ts`: its right is that of the route. */
-  readonly rpc: string;
-  /** Changes nothing, whichever caller sends it. */
-  readonly plain: (ground: Ground) => HttpRequest;
-  /** Would change or show what belongs to a customer: for callers who must be refused. */
-  readonly effective: (of: Things) => HttpRequest;
-  /** Ends the session that it is asked with. */
-  readonly endsSession?: true;
-};
-
-const ofUser = (userId: string): { readonly user?: string } =>
-  userId === '' ? {} : { user: userId };
-const me = (userId: string): string => (userId === '' ? 'me' : userId);
-const key = (): Readonly<Record<string, string>> => ({ 'idempotency-key': randomUUID() });
 const newEmail = (): string => `new-${randomUUID()}@example.com`;
 const noAddress = { email: 'not an address', password };
 const deposit = { operation: 'deposit', amount: '1.00' };
@@ -49,20 +25,6 @@ const range = () => ({
   to: new Date().toISOString(),
 });
 const today = (): string => new Date().toISOString().slice(0, 10);
-const someId = () => ({ params: { id: randomUUID() } });
-
-/** Reads: what is harmless to send is what must not be shown. */
-const reads = (rpc: string, request: (userId: string) => HttpRequest): Row => ({
-  rpc,
-  plain: ({ userId }) => request(userId),
-  effective: ({ userId }) => request(userId),
-});
-const readsOne = (rpc: string, request: (of: Things) => HttpRequest): Row => ({
-  rpc,
-  plain: someId,
-  effective: request,
-});
-const ofQuery = (userId: string): HttpRequest => ({ query: { ...ofUser(userId) } });
 const nothing = (): HttpRequest => ({});
 const emptyBody = (): HttpRequest => ({ body: {} });
 
@@ -174,9 +136,40 @@ const money: Readonly<Record<string, Row>> = {
   },
 };
 
+const closing: Readonly<Record<string, Row>> = {
+  'POST /v1/wallets/:user/:currency/close': {
+    rpc: 'wallet.closeWallet',
+    plain: ({ userId }) => ({
+      params: { user: me(userId), currency: 'BRL' },
+      body: { note: 'a test', dryRun: true },
+    }),
+    effective: ({ userId }) => ({
+      params: { user: userId, currency: 'BRL' },
+      body: { note: 'a test', sweepToUserId: randomUUID() },
+      headers: key(),
+    }),
+  },
+  'POST /v1/wallets/:user/:currency/reopen': {
+    rpc: 'wallet.reopenWallet',
+    plain: ({ userId }) => ({
+      params: { user: me(userId), currency: 'BRL' },
+      body: { note: 'a test', dryRun: true },
+    }),
+    effective: ({ userId }) => ({ params: { user: userId, currency: 'BRL' }, body: {} }),
+  },
+  'POST /v1/recipients': {
+    rpc: 'auth.resolveRecipient',
+    plain: () => ({ body: { email: 'not an address' } }),
+    effective: ({ email }) => ({ body: { email } }),
+  },
+};
+
 const statements: Readonly<Record<string, Row>> = {
   'GET /v1/statements': reads('statement.generateStatement', (userId) => ({
     query: { ...ofUser(userId), ...range() },
+  })),
+  'GET /v1/statements/search': reads('statement.searchLines', (userId) => ({
+    query: { ...ofUser(userId), currency: 'BRL', key: 'reference', value: 'R-1' },
   })),
   'POST /v1/exports': {
     rpc: 'statement.createExport',
@@ -240,6 +233,8 @@ const simple: Readonly<Record<string, Row>> = {
 export const rows: Readonly<Record<string, Row>> = {
   ...account,
   ...money,
+  ...closing,
+  ...holdRows,
   ...statements,
   ...simple,
 };
@@ -258,4 +253,5 @@ export const absent = (): Things => ({
   sessionId: randomUUID(),
   apiKeyId: randomUUID(),
   exportId: randomUUID(),
+  holdId: randomUUID(),
 });

@@ -94,7 +94,10 @@ export async function setHttpStage(): Promise<HttpStage> {
   return {
     ...shared,
     people,
-    things: { ana: await own(shared, people.ana), bia: await own(shared, people.bia) },
+    things: {
+      ana: await own(shared, people.ana, people.operator),
+      bia: await own(shared, people.bia, people.operator),
+    },
     ask: (route, request, headers) => ask(world, agent, route, request, headers),
     stop: async () => {
       agent.destroy();
@@ -103,10 +106,11 @@ export async function setHttpStage(): Promise<HttpStage> {
   };
 }
 
-/** Something of each kind. */
+/** Something of each kind; a hold is placed by the staff. */
 async function own(
   { must, signIn, createKey }: Pick<HttpStage, 'must' | 'signIn' | 'createKey'>,
   who: Who,
+  operator: Who,
 ): Promise<Things> {
   const headers = bearer(who.token);
   const key = `key of ${who.email}`;
@@ -117,6 +121,10 @@ async function own(
   };
   const transactionId = await pay(key);
   await pay(randomUUID());
+  const held = await must('POST', '/v1/holds', {
+    headers: { ...bearer(operator.token), 'idempotency-key': randomUUID() },
+    body: { user: who.id, amount: '1.00' },
+  });
   const listed = await must('GET', '/v1/transactions?limit=1', { headers });
   const range = { from: new Date(Date.now() - 86_400_000).toISOString() };
   const body = { ...range, to: new Date().toISOString() };
@@ -131,6 +139,7 @@ async function own(
   );
   return {
     ...{ userId: who.id, email: who.email, transactionId, key, exportId },
+    holdId: held.body['id'] as string,
     pageToken: listed.body['nextPageToken'] as string,
     sessionId: (await signIn(who.email)).sessionId,
     apiKeyId: (await createKey(who, ['wallets:read'])).id,

@@ -66,7 +66,13 @@ const hasLine = async (of: 'wallet' | 'statement', line: Partial<AuditEvent>): P
 describe('frozen wallets', () => {
   it('a wallet that staff froze takes no transactions until staff unfreeze it', async () => {
     await ana.json(['deposit', '10.00', '--yes']);
-    const request = { userId: ana.id, currency: 'BRL', note: 'a stolen phone', dryRun: false };
+    const request = {
+      userId: ana.id,
+      currency: 'BRL',
+      note: 'a stolen phone',
+      dryRun: false,
+      debitsOnly: false,
+    };
     const { freezeWallet, unfreezeWallet } = WalletServiceService;
     expect(await connection.call(freezeWallet, request, tokens.ana)).toMatchObject({
       reason: 'PERMISSION_DENIED',

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import pg from 'pg';
+import type pg from 'pg';
 import { expect } from 'vitest';
 
 import { GenerateStatementRequest } from '../../../protos/gen/digitalwallet/statement/v1/statement.ts';
@@ -24,6 +24,7 @@ import type { PostgresServer } from '../../support/postgres/server.ts';
 import { createServerWorld } from '../../support/processes/server-world.ts';
 import { expectCode } from '../../support/processes/world.ts';
 import { deposit, type Deposit, type Load } from './load.ts';
+import { queryUrl } from '../../support/postgres/client.ts';
 
 export const services = ['auth', 'wallet', 'statement'] as const;
 
@@ -118,16 +119,8 @@ function urlsOn(places: Places, hosts: readonly PostgresServer[] = []): Environm
 /** Runs statements in a database of a server. */
 const askIn =
   (on: PostgresServer, database: string) =>
-  async <Row extends pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<Row[]> => {
-    const client = new pg.Client({ connectionString: on.url({ database }) });
-    client.on('error', () => undefined);
-    await client.connect();
-    try {
-      return (await client.query<Row>(text, values)).rows;
-    } finally {
-      await client.end();
-    }
-  };
+  <Row extends pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<Row[]> =>
+    queryUrl<Row>(on.url({ database }), text, values);
 
 export const findFaults = (places: Places): Promise<string[]> =>
   compareDatabases((service) => askIn(places[service], service));

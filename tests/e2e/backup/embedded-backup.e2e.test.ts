@@ -8,7 +8,6 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 
-import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { findFaults, queryService, readUrls, waitUntil } from '../../support/ledger/ledger.ts';
@@ -16,6 +15,7 @@ import { expectExplained } from '../../support/processes/explained.ts';
 import { endServer, findLeftovers, runProcess } from '../../support/processes/process.ts';
 import { createWorld, expectCode, type World } from '../../support/processes/world.ts';
 import { deposit, startLoad, type Deposit, type Load } from './load.ts';
+import { queryUrl } from '../../support/postgres/client.ts';
 
 const isRoot = process.geteuid?.() === 0;
 let world: World;
@@ -42,13 +42,7 @@ type Slot = { slot_name: string };
 
 async function listSlots(): Promise<Slot[]> {
   const { admin } = await readUrls(world.dataDir);
-  const client = new pg.Client({ connectionString: admin('postgres') });
-  await client.connect();
-  try {
-    return (await client.query<Slot>('SELECT slot_name FROM pg_replication_slots')).rows;
-  } finally {
-    await client.end();
-  }
+  return queryUrl<Slot>(admin('postgres'), 'SELECT slot_name FROM pg_replication_slots');
 }
 
 async function readIds(dataDir: string): Promise<Set<string>> {

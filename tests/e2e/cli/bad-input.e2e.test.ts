@@ -83,7 +83,11 @@ describe('amounts', () => {
 
 describe('refusals of the ledger', () => {
   it('the ledger refuses an overdraft with INSUFFICIENT_FUNDS', () =>
-    expectRefused(['withdraw', '95.01', '--yes'], { code: 6, reason: 'INSUFFICIENT_FUNDS' }));
+    expectRefused(['withdraw', '95.01', '--yes'], {
+      code: 6,
+      reason: 'INSUFFICIENT_FUNDS',
+      field: 'amount',
+    }));
 
   it('the ledger refuses an unknown parent with PARENT_NOT_FOUND', () =>
     expectRefused(['cancel', '5b0f7a7e-0000-4000-8000-000000000000', '--yes'], {

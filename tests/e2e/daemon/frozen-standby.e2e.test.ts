@@ -69,6 +69,7 @@ beforeAll(async () => {
     return rows.length === 1;
   });
   database = new pg.Pool({ connectionString: server.url({ database: 'wallet' }), max: 1 });
+  database.on('error', () => undefined);
 }, 180_000);
 
 afterAll(async () => {
@@ -157,7 +158,7 @@ it('calls beside a frozen synchronous standby are answered in time, and done onc
   const [streamed, ...streamedLater] = streaming;
   if (!streamed) throw new Error('there are too few users');
   standby.freeze();
-  // Before all others: its COMMIT is the first one of its lane, and hangs.
+  // Before all others: its COMMIT is the first one, and hangs.
   const streams = [callStream(streamed)];
   await waitUntil('a commit waits for the standby', async () => {
     const waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
@@ -167,7 +168,7 @@ it('calls beside a frozen synchronous standby are answered in time, and done onc
   const ran = person.run(command);
   const unary = [callUnary(first), callUnary(brief, 4_000)];
   const message = await producer.emit({ userId: emitted.id, operation: 'deposit', amount: '1.00' });
-  // Behind commits that hang: some of them share a lane with one.
+  // Behind commits that hang: as many as may be under way do.
   for (const user of streamedLater) {
     await sleep(1_000);
     streams.push(callStream(user));

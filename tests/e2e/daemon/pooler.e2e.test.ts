@@ -1,4 +1,3 @@
-import pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import {
@@ -15,6 +14,7 @@ import { startPostgres, type PostgresServer } from '../../support/postgres/serve
 import { signUp } from '../../support/broker/producer.ts';
 import { createServerWorld, type ServerWorld } from '../../support/processes/server-world.ts';
 import { expectCode } from '../../support/processes/world.ts';
+import { queryUrl } from '../../support/postgres/client.ts';
 
 /** What PgBouncer needs to take such parameters without a word, and drop them. */
 const ignored =
@@ -90,10 +90,7 @@ it('start and migrate refuse a pooler in transaction mode, and name it', async (
 
 /** Past the pooler and the daemon's own settings of a connection. */
 async function readTimes(database: string, table: string): Promise<Date[]> {
-  const client = new pg.Client({ connectionString: server.url({ database }) });
-  await client.connect();
   const text = `SELECT (extract(epoch FROM occurred_at) * 1000)::bigint AS ms FROM ${table}`;
-  const { rows } = await client.query<{ ms: string }>(text);
-  await client.end();
+  const rows = await queryUrl<{ ms: string }>(server.url({ database }), text);
   return rows.map(({ ms }) => new Date(Number(ms)));
 }

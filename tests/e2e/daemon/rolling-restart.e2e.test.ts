@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { Client } from '@grpc/grpc-js';
-import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import {
@@ -26,6 +25,7 @@ import { item } from '../../support/grpc/client.ts';
 import { startHaproxy, type Backend, type Balancer } from '../../support/processes/haproxy.ts';
 import { findFreePort } from '../../support/free-port.ts';
 import { openStream, outcomeOf } from '../../support/grpc/stream.ts';
+import { queryUrl } from '../../support/postgres/client.ts';
 
 let stage: DrainStage;
 
@@ -157,11 +157,9 @@ function startLoad(address: string, door: Door, users: readonly User[]): Load {
 }
 
 async function countEntries(): Promise<number> {
-  const client = new pg.Client({ connectionString: stage.server.url({ database: 'wallet' }) });
-  await client.connect();
-  const { rows } = await client.query<{ n: number }>('SELECT count(*)::int AS n FROM transactions');
-  await client.end();
-  return rows[0]?.n ?? 0;
+  const url = stage.server.url({ database: 'wallet' });
+  const [row] = await queryUrl<{ n: number }>(url, 'SELECT count(*)::int AS n FROM transactions');
+  return row?.n ?? 0;
 }
 
 async function startDaemon(door: Door, { listen, metrics }: Backend): Promise<Daemon> {

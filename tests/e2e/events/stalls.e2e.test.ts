@@ -1,6 +1,5 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 
-import pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import { AuthServiceService } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
@@ -18,6 +17,7 @@ import { readUrls, waitUntil } from '../../support/ledger/ledger.ts';
 import { signUp } from '../../support/broker/producer.ts';
 import { startRabbitMq, type RabbitMq } from '../../support/broker/rabbitmq.ts';
 import { createWorld, password, type World } from '../../support/processes/world.ts';
+import { connectClient } from '../../support/postgres/client.ts';
 
 const metricsListen = `127.0.0.1:${await findFreePort()}`;
 let broker: RabbitMq;
@@ -60,9 +60,7 @@ async function deposit(token: string): Promise<string> {
 /** Holds these tables locked until it is ended. */
 async function lock(...tables: string[]): Promise<{ end(): Promise<void> }> {
   const { owner } = await readUrls(world.dataDir);
-  const client = new pg.Client({ connectionString: owner('statement') });
-  client.on('error', () => undefined);
-  await client.connect();
+  const client = await connectClient(owner('statement'));
   await client.query('BEGIN');
   await client.query(`LOCK TABLE ${tables.join(', ')} IN ACCESS EXCLUSIVE MODE`);
   return { end: () => client.end() };

@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import type { Daemon } from '../../../scripts/product.ts';
@@ -19,6 +18,7 @@ import {
   type DrainStage,
 } from '../../support/processes/drain-stage.ts';
 import { password } from '../../support/processes/world.ts';
+import { connectClient } from '../../support/postgres/client.ts';
 
 let stage: DrainStage;
 
@@ -54,8 +54,7 @@ const troubles = (daemon: Daemon): string[] =>
 
 /** Keeps exports from being written. */
 async function holdExports(): Promise<() => Promise<void>> {
-  const client = new pg.Client({ connectionString: stage.server.url({ database: 'statement' }) });
-  await client.connect();
+  const client = await connectClient(stage.server.url({ database: 'statement' }));
   await client.query('BEGIN');
   await client.query('LOCK TABLE export_chunks IN SHARE MODE');
   return async () => {

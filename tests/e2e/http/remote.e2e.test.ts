@@ -1,6 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
 
-import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 
 import {
@@ -15,6 +14,7 @@ import {
   type GatewayProcesses,
 } from '../../support/processes/gateway-processes.ts';
 import { password } from '../../support/processes/world.ts';
+import { queryUrl } from '../../support/postgres/client.ts';
 
 let at: GatewayProcesses;
 let ana: string;
@@ -209,12 +209,8 @@ describe('a gateway without one of its services', () => {
   });
 });
 
-async function queryAuth(url: string): Promise<object[]> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
+function queryAuth(url: string): Promise<object[]> {
   const text = `SELECT details->>'source' AS source, result FROM audit_log
     WHERE action = 'sign_in' AND result <> 'ok'`;
-  const { rows } = await client.query<object>(text);
-  await client.end();
-  return rows;
+  return queryUrl(url, text);
 }

@@ -1,7 +1,7 @@
 import type { ClientHttp2Stream } from 'node:http2';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import pg from 'pg';
+import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { transactionIdOf } from '../../../core/ids.ts';
@@ -21,6 +21,7 @@ import {
   type StreamWorld,
   type User,
 } from '../../support/grpc/stream-world.ts';
+import { connectClient } from '../../support/postgres/client.ts';
 
 let at: StreamWorld;
 let clients: readonly RawClient[] = [];
@@ -54,8 +55,7 @@ const send = (user: User, key: string, client: number): Promise<RawAnswer> =>
 /** Holds up every commit until it is let go. */
 async function holdCommits(): Promise<() => Promise<void>> {
   const { owner } = await readUrls(at.world.dataDir);
-  const client = new pg.Client({ connectionString: owner('wallet') });
-  await client.connect();
+  const client = await connectClient(owner('wallet'));
   await client.query('BEGIN');
   await client.query('LOCK TABLE transactions IN EXCLUSIVE MODE');
   return async () => {

@@ -2,7 +2,6 @@ import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { runWalletd } from '../../../scripts/product.ts';
@@ -11,6 +10,7 @@ import { createLog } from '../../../daemon/platform/log.ts';
 import { expectExplained } from '../../support/processes/explained.ts';
 import { createOwnSite, type OwnSite } from '../../support/processes/own-site.ts';
 import { expectCode } from '../../support/processes/world.ts';
+import { queryUrl } from '../../support/postgres/client.ts';
 
 const notListening = { WALLETD_METRICS_LISTEN: 'off', WALLETD_HTTP_LISTEN: 'off' };
 
@@ -63,10 +63,7 @@ describe('a database of an earlier development version', () => {
     const dataDir = join(folder, 'data');
     const started = await startEmbedded({ dataDir, log: createLog('silent') });
     if (!started.ok) throw new Error(started.fault.fault);
-    const client = new pg.Client({ connectionString: started.value.databases.auth.ownerUrl });
-    await client.connect();
-    await client.query(createTableSql);
-    await client.end();
+    await queryUrl(started.value.databases.auth.ownerUrl, createTableSql);
     await started.value.stop();
     const runAs = process.getuid?.() === 0 ? { WALLETD_USER: 'root' } : {};
     const env = { PATH: process.env['PATH'] ?? '', WALLETD_DATA_DIR: dataDir, ...runAs };

@@ -24,6 +24,7 @@ import {
   type Person,
   type World,
 } from '../../support/processes/world.ts';
+import { withClient } from '../../support/postgres/client.ts';
 
 let world: World;
 let connection: Connection;
@@ -142,18 +143,11 @@ describe('a statement of a year', () => {
 
 describe('damaged projections', () => {
   const tamper = async () => {
-    const { default: pg } = await import('pg');
-    const client = new pg.Client({
-      connectionString: (await readUrls(world.dataDir)).owner('statement'),
-    });
-    await client.connect();
-    try {
+    await withClient((await readUrls(world.dataDir)).owner('statement'), async (client) => {
       await client.query('DELETE FROM statement_lines WHERE seq IN (3, 4)');
       await client.query('UPDATE statement_lines SET amount = amount + 1 WHERE seq = 7');
       await client.query('UPDATE statement_lines SET seq = 99 WHERE seq = 9');
-    } finally {
-      await client.end();
-    }
+    });
   };
 
   it('a damaged projection is repaired over gRPC by an admin, not by a customer', async () => {

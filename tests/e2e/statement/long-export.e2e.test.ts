@@ -4,7 +4,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import pg from 'pg';
+import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { chainHash, genesisHash } from '../../../core/chain.ts';
@@ -13,6 +13,7 @@ import { runWallet, type Finished } from '../../../scripts/product.ts';
 import { readUrls } from '../../support/ledger/ledger.ts';
 import { forgetPeak, readMemory, watchPeak } from '../../support/processes/memory.ts';
 import { createWorld, expectCode, type Person, type World } from '../../support/processes/world.ts';
+import { connectClient } from '../../support/postgres/client.ts';
 
 // A million takes about two minutes: EXPORT_LINES=1000000 npx vitest run --project e2e
 // tests/e2e/long-export
@@ -36,11 +37,7 @@ beforeAll(async () => {
   ana = await world.customer('ana');
   out = join(world.folder, 'out');
   await mkdir(out);
-  client = new pg.Client({
-    connectionString: (await readUrls(world.dataDir)).owner('statement'),
-  });
-  client.on('error', () => undefined);
-  await client.connect();
+  client = await connectClient((await readUrls(world.dataDir)).owner('statement'));
   await fillWallet('EUR', lineCount);
   await fillWallet('USD', 1_000);
 }, timeoutMs);
@@ -58,10 +55,7 @@ const startMs = Date.parse('2026-01-01T00:00:00Z');
  */
 async function fillWallet(currency: string, count: number): Promise<void> {
   const id = walletIdOf(ana.id, currency);
-  const ledger = new pg.Client({
-    connectionString: (await readUrls(world.dataDir)).owner('wallet'),
-  });
-  await ledger.connect();
+  const ledger = await connectClient((await readUrls(world.dataDir)).owner('wallet'));
   let head = { hash: genesisHash(id, ana.id, currency), balanceMinor: 0n };
   for (let from = 1; from <= count; from += batchRows) {
     const rows: Row[] = [];
@@ -99,6 +93,7 @@ function chainRow(n: number, head: { hash: string; balanceMinor: bigint }) {
     actor: ana.id,
     description: n % 7 === 0 ? 'a "quoted", text' : n % 7 === 1 ? `plain ${n}` : undefined,
     metadata: {},
+    more: undefined,
     occurredAtMs: startMs + n * 2_000,
   } as const;
   return { ...fields, previousHash: head.hash, hash: chainHash(head.hash, fields) };
@@ -124,9 +119,10 @@ const rowsFrom = (first: number): string => {
 };
 const insertEntries = `INSERT INTO transactions
     (wallet_id, seq, id, operation, amount, balance_after, contra_account, source, actor,
-     description, occurred_at, hash)
+     description, occurred_at, hash, debited_after)
   SELECT $1::uuid, seq, id, operation, amount, balance_after, 'external:cash', 1, $2::text,
-    description, occurred_at, decode(hash, 'hex')
+    description, occurred_at, decode(hash, 'hex'),
+    coalesce(-sum(amount) FILTER (WHERE amount < 0) OVER (ORDER BY seq), 0)
   FROM ${rowsFrom(3)}`;
 const insertLines = `INSERT INTO statement_lines
     (wallet_id, seq, transaction_id, user_id, currency, operation, amount, balance_after,

@@ -51,7 +51,7 @@ it('a past range is inconsistent if its lines were rewritten with matching hashe
       amountMinor: BigInt(line['amount'] ?? 0) + (seq === 1n ? 500n : 0n),
       balanceAfterMinor: BigInt(line['balance_after'] ?? 0) + 500n,
       ...{ contraAccount: line['contra_account'] ?? '', actor: line['actor'] ?? '' },
-      ...{ source: 'grpc', description: undefined, metadata: {} },
+      ...{ source: 'grpc', description: undefined, metadata: {}, more: undefined },
       occurredAtMs: Number(line['at_ms']),
     });
     await query(

@@ -6,7 +6,6 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { parse } from 'csv-parse/sync';
-import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { readUrls, waitUntil } from '../../support/ledger/ledger.ts';
@@ -14,6 +13,7 @@ import { run } from '../../../scripts/product.ts';
 import { openRoad } from '../../support/grpc/road.ts';
 import { createWorld, expectCode, signInAs } from '../../support/processes/world.ts';
 import type { Person, World } from '../../support/processes/world.ts';
+import { connectClient } from '../../support/postgres/client.ts';
 
 const wallet = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url));
 const rowCount = 3_000;
@@ -263,10 +263,7 @@ describe('downloads', () => {
 
 describe('Ctrl-C while waiting for an export', () => {
   it('Ctrl-C while waiting for an export ends with 130, and the server continues', async () => {
-    const client = new pg.Client({
-      connectionString: (await readUrls(world.dataDir)).owner('statement'),
-    });
-    await client.connect();
+    const client = await connectClient((await readUrls(world.dataDir)).owner('statement'));
     // No chunk can be written as long as this transaction is open.
     await client.query('BEGIN');
     await client.query('LOCK TABLE export_chunks IN EXCLUSIVE MODE');

@@ -105,7 +105,14 @@ async function forge(person: Person, fields: ChainedFields, previousHash: string
 const forgery = (seq: bigint, actor: string): ChainedFields => ({
   ...{ id: randomUUID(), seq, operation: 'deposit', amountMinor: 99_900n },
   ...{ balanceAfterMinor: 105_900n, contraAccount: 'external:cash', parentId: undefined },
-  ...{ source: 'grpc', actor, description: undefined, metadata: {}, occurredAtMs: Date.now() },
+  ...{
+    source: 'grpc',
+    actor,
+    description: undefined,
+    metadata: {},
+    more: undefined,
+    occurredAtMs: Date.now(),
+  },
 });
 
 async function lastHash(walletId: string): Promise<string> {

@@ -26,11 +26,14 @@ type Request = {
 
 /**
  * While the row of one wallet is locked and nothing else is wrong, requests on other wallets are
- * answered within a second, and none of them is refused as busy.
+ * answered within a second, and none of them is refused as busy. Wallets between which money was
+ * moved are not judged beside each other: what is behind a transfer to the locked one waits.
  */
 export const checkAvailability: Checker = (history) => {
   const violations: Violation[] = [];
-  const beside = listRequests(history).filter((request) => isBesideLock(request, history));
+  const groups = groupWallets(history);
+  const isBeside = (request: Request): boolean => isBesideLock(request, history, groups);
+  const beside = listRequests(history).filter(isBeside);
   for (const [over, requests] of groupBy(beside, (request) => request.over)) {
     const late = requests
       .map(({ startMs, endMs = history.endMs }) => endMs - startMs)
@@ -66,11 +69,30 @@ function listRequests({ attempts, balances }: History): readonly Request[] {
 function isBesideLock(
   { walletId, startMs, endMs }: Request,
   { faults, endMs: lastMs }: History,
+  groups: ReadonlyMap<string, number>,
 ): boolean {
   const isDuring = ({ kind, fromMs, toMs = Infinity }: FaultSpan): boolean =>
     fromMs <= (endMs ?? lastMs) && toMs + (graceMs[kind] ?? otherGraceMs) >= startMs;
   const around = faults.filter(isDuring);
+  const group = groups.get(walletId);
   const isOtherLock = ({ kind, target }: FaultSpan): boolean =>
-    kind === 'locks' && target !== walletId;
+    kind === 'locks' &&
+    target !== walletId &&
+    (group === undefined || group !== groups.get(target));
   return around.length > 0 && around.every(isOtherLock);
+}
+
+/** The wallets that commands on two of them connect, by the number of their group. */
+function groupWallets({ attempts }: History): ReadonlyMap<string, number> {
+  const groups = new Map<string, number>();
+  for (const { command } of attempts) {
+    const { walletId, pair } = command;
+    if (!pair) continue;
+    const [own, other] = [groups.get(walletId), groups.get(pair.otherWalletId)];
+    const group = own ?? other ?? groups.size;
+    groups.set(walletId, group).set(pair.otherWalletId, group);
+    if (own === undefined || other === undefined || own === other) continue;
+    for (const [id, each] of groups) if (each === other) groups.set(id, own);
+  }
+  return groups;
 }

@@ -9,6 +9,9 @@ import { checkConservation } from './conservation.ts';
 import { checkDuplicates, checkRepeats } from './duplicates.ts';
 import { checkFloors } from './floors.ts';
 import { checkHashChain } from './hash-chain.ts';
+import { checkGroups } from './holds/groups.ts';
+import { checkHolds } from './holds/holds.ts';
+import { checkLimits } from './holds/limits.ts';
 import { checkLinearizability } from './linearizability/check.ts';
 import { checkEvents, checkLines } from './projections.ts';
 import { checkRealTime } from './real-time.ts';
@@ -28,6 +31,8 @@ const rowCheckers: readonly Checker[] = [
   checkSequences,
   checkHashChain,
   checkUndos,
+  checkHolds,
+  checkLimits,
   checkLines,
 ];
 
@@ -35,6 +40,7 @@ const rowCheckers: readonly Checker[] = [
 const checkers: readonly Checker[] = [
   ...rowCheckers,
   checkAnsweredOnce,
+  checkGroups,
   checkDuplicates,
   checkRetries,
   checkRefusals,

@@ -29,7 +29,9 @@ const isWith =
 export function listAsked(attempts: readonly Attempt[]): readonly Asked[] {
   const contentOf = ({ command }: Attempt): string => {
     const { transactionId, operation, amountMinor, parentId = '', merchant = '' } = command;
-    return [transactionId, operation, amountMinor, parentId, merchant].join(' ');
+    const { pair, via = '', payeeId = '', keepsRest = false } = command;
+    const others = [merchant, pair?.otherWalletId ?? '', via, payeeId, keepsRest];
+    return [transactionId, operation, amountMinor, parentId, ...others].join(' ');
   };
   return [...groupBy(attempts, contentOf).values()].flatMap((group) => {
     const [first] = group;
@@ -46,7 +48,25 @@ export function listAsked(attempts: readonly Attempt[]): readonly Asked[] {
   });
 }
 
-/** All rows with an id: there should be one at most. */
-export const entriesById = (
-  entries: readonly EntryRow[],
-): ReadonlyMap<string, readonly EntryRow[]> => groupBy(entries, ({ id }) => id);
+/** Rows by transaction and wallet: there should be one at most of each. */
+export type EntryIndex = {
+  /** The rows on the command's own wallet. */
+  own(command: Command): readonly EntryRow[];
+  /** The rows of the same transaction on other wallets. */
+  others(command: Command): readonly EntryRow[];
+  /** Of an undo, on its own wallet. */
+  parent(command: Command): EntryRow | undefined;
+};
+
+export function indexEntries(entries: readonly EntryRow[]): EntryIndex {
+  const byId = groupBy(entries, ({ id }) => id);
+  const rowsOf = (id: string): readonly EntryRow[] => byId.get(id) ?? [];
+  return {
+    own: ({ transactionId, walletId }) =>
+      rowsOf(transactionId).filter((row) => row.wallet_id === walletId),
+    others: ({ transactionId, walletId }) =>
+      rowsOf(transactionId).filter((row) => row.wallet_id !== walletId),
+    parent: ({ parentId = '', walletId }) =>
+      rowsOf(parentId).find((row) => row.wallet_id === walletId),
+  };
+}

@@ -1,5 +1,12 @@
 import type { EntryRow } from '../../support/ledger/final-rows.ts';
-import { contraAccountOf, isUndo, operationCodes } from '../../support/ledger/wallet-model.ts';
+import {
+  accountOf,
+  contraAccountOf,
+  hasParent,
+  isUndo,
+  operationCodes,
+  sizeOf,
+} from '../../support/ledger/wallet-model.ts';
 import type { Accepted, Command } from '../record/history.ts';
 
 type Named = readonly (readonly [name: string, found: unknown, expected: unknown])[];
@@ -13,35 +20,67 @@ function differenceBetween(values: Named): string | undefined {
 }
 
 /**
- * How an entry differs from what was asked for; undefined if it does not. An undo has minus the
- * amount of its parent, and the parent's contra account.
+ * How an entry differs from what was asked for; undefined if it does not. An undo has the opposite
+ * sign of its parent, its contra account, and a part of its amount; a use of a hold its account.
  */
 export function differenceFromCommand(
   command: Command,
   entry: EntryRow,
   parent: EntryRow | undefined,
 ): string | undefined {
-  const { walletId, operation, callerClass, amountMinor, parentId } = command;
-  const size = amountMinor ?? 0n;
-  const undone = { amount: -BigInt(parent?.amount ?? 0), contra: parent?.contra_account };
-  const direct = {
-    amount: operation === 'deposit' ? size : -size,
-    contra: contraAccountOf(command),
-  };
-  const { amount, contra } = isUndo(operation) ? undone : direct;
+  const { walletId, operation, amountMinor, pair, payeeId } = command;
+  const whole = parent ? amountOfRow(parent) : 0n;
+  const size = amountMinor ?? whole - BigInt(entry.parent_used ?? 0);
+  const isCredit = isUndo(operation) ? BigInt(parent?.amount ?? 0) < 0n : operation === 'deposit';
+  const contra = hasParent(operation)
+    ? parent?.contra_account
+    : contraAccountOf({ ...command, payeeId: payeeId ?? pair?.otherUserId });
+  const isReserved = operation === 'hold' || operation === 'release';
   return differenceBetween([
     ['wallet', entry.wallet_id, walletId],
-    ['operation', entry.operation, operationCodes[operation]],
-    ['amount', entry.amount, String(amount)],
+    ['amount', entry.amount, isReserved ? '0' : String(isCredit ? size : -size)],
+    ...(isReserved
+      ? [['held', entry.held, String(operation === 'hold' ? size : -size)] as const]
+      : []),
     ['contra account', entry.contra_account, contra],
-    ['parent', entry.parent_id, parentId ?? null],
-    ['source', entry.source, callerClass === 'message' ? 2 : 1],
+    ['parent', entry.parent_id, command.parentId ?? null],
+    ...namedBySide(command, entry),
   ]);
+}
+
+/** What an entry is of: what it moves, or else what it reserves or releases. */
+const amountOfRow = ({ amount, held }: EntryRow): bigint =>
+  sizeOf(BigInt(amount === '0' ? (held ?? 0) : amount));
+
+const namedBySide = ({ operation, callerClass, groupId }: Command, entry: EntryRow): Named => [
+  ['operation', entry.operation, operationCodes[operation]],
+  ['source', entry.source, callerClass === 'message' ? 2 : 1],
+  ['group', entry.group_id ?? null, groupId ?? null],
+];
+
+/** How the entry at the other side differs from what follows from the command's own one. */
+export function differenceOfOther(
+  command: Command,
+  own: EntryRow,
+  other: EntryRow,
+): string | undefined {
+  const { otherWalletId, userId } = command.pair ?? {};
+  // Only the payer's wallet has the hold of a capture.
+  const isCapture = command.operation === 'capture';
+  const difference = differenceBetween([
+    ['wallet', other.wallet_id, otherWalletId],
+    ['amount', other.amount, String(-BigInt(own.amount))],
+    ['contra account', other.contra_account, accountOf(userId ?? '')],
+    ['parent', other.parent_id, isCapture ? null : own.parent_id],
+    ['what was used of the parent', other.parent_used, isCapture ? null : own.parent_used],
+    ...namedBySide(command, other),
+  ]);
+  return difference === undefined ? undefined : `the other side: ${difference}`;
 }
 
 /** How an entry differs from an answer about it; values that the answer leaves out do not count. */
 export function differenceFromAnswer(answer: Accepted, entry: EntryRow): string | undefined {
-  const size = entry.amount.replace('-', '');
+  const size = String(amountOfRow(entry));
   const values: Named = [
     ['id', entry.id, answer.transactionId],
     ['seq', entry.seq, answer.seq?.toString()],

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 
-import { expectedGenesis } from '../../support/ledger/chain.ts';
+import { expectedGenesis, sourceNames } from '../../support/ledger/chain.ts';
 import type { EntryRow, FinalRows } from '../../support/ledger/final-rows.ts';
 import { operationCodes } from '../../support/ledger/wallet-model.ts';
 import type { HeardEntry } from '../record/history.ts';
@@ -62,7 +62,7 @@ function findLineFaults(
     const [line, ...others] = byPlace.get(placeOf(walletId, seq)) ?? [];
     if (!line) violate(walletId, seq, 'no line');
     if (others.length > 0) violate(walletId, seq, `${others.length + 1} lines`);
-    const source = entry.source === 2 ? 'message' : 'grpc';
+    const source = sourceNames[entry.source];
     const expected = { ...entry, source, previous_hash: previous.get(entry) };
     if (line && !isDeepStrictEqual({ ...line }, expected)) {
       violate(walletId, seq, 'the line differs from the entry');
@@ -107,6 +107,7 @@ export function toEvent(entry: EntryRow, previousHash: string): HeardEntry {
   return {
     ...{ atMs: 0, walletId: entry.wallet_id, transactionId: entry.id, seq: BigInt(entry.seq) },
     ...{ operation: operation ?? 'deposit', amountMinor: BigInt(entry.amount) },
+    heldMinor: BigInt(entry.held ?? 0),
     ...{ balanceAfterMinor: BigInt(entry.balance_after), occurredAtMs: Number(entry.at_ms) },
     ...{ previousHash, hash: entry.hash },
   };

@@ -1,6 +1,6 @@
+import type { FinalRows } from '../../support/ledger/final-rows.ts';
 import type { History } from '../record/history.ts';
-import type { AttemptWith } from './commands.ts';
-import { listAsked } from './commands.ts';
+import { indexEntries, listAsked, type AttemptWith } from './commands.ts';
 import { describeCommand } from './contents.ts';
 import { groupBy } from './group.ts';
 import type { Checker, Violation } from './violation.ts';
@@ -33,7 +33,10 @@ export const checkRealTime: Checker = (history, { entries }) => {
       lastMs = Number(atMs);
     }
   }
-  for (const effects of groupBy(listEffects(history), ({ walletId }) => walletId).values()) {
+  for (const effects of groupBy(
+    listEffects(history, entries),
+    ({ walletId }) => walletId,
+  ).values()) {
     violations.push(...checkOrder(effects));
   }
   return violations;
@@ -41,21 +44,27 @@ export const checkRealTime: Checker = (history, { entries }) => {
 
 /**
  * From the first request that may have caused it, or the one that says so, to the first answer.
- * Retries of one transaction are one effect.
+ * Retries of one transaction are one effect; with two wallets, it is one on each.
  */
-function listEffects({ attempts }: History): readonly Effect[] {
+function listEffects({ attempts }: History, entries: FinalRows['entries']): readonly Effect[] {
+  const index = indexEntries(entries);
   return listAsked(attempts).flatMap(({ command, accepted, open }) => {
     const seq = accepted.find(({ outcome }) => outcome.seq !== undefined)?.outcome.seq;
     if (seq === undefined) return [];
     const own = accepted.find(isOwn);
     const begun = own ? [own] : [...accepted, ...open];
-    const { walletId } = command;
-    return {
-      ...{ walletId, seq, text: describeCommand(command) },
-      occurredAtMs: accepted.find(({ outcome }) => outcome.occurredAtMs)?.outcome.occurredAtMs,
+    const times = {
+      text: describeCommand(command),
       startMs: Math.min(...begun.map(({ startMs }) => startMs)),
       endMs: Math.min(...accepted.map(({ endMs }) => endMs)),
     };
+    const occurredAtMs = accepted.find((one) => one.outcome.occurredAtMs)?.outcome.occurredAtMs;
+    // No answer names the other side's seq: the ledger does.
+    const others = index.others(command).map((entry): Effect => ({
+      ...{ ...times, walletId: entry.wallet_id, seq: BigInt(entry.seq) },
+      occurredAtMs: Number(entry.at_ms),
+    }));
+    return [{ ...times, walletId: command.walletId, seq, occurredAtMs }, ...others];
   });
 }
 

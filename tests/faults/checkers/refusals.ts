@@ -1,5 +1,6 @@
-import { entriesById, listAsked } from './commands.ts';
+import { indexEntries, listAsked } from './commands.ts';
 import { describeCommand, differenceFromCommand } from './contents.ts';
+import { groupBy } from './group.ts';
 import type { Checker, Violation } from './violation.ts';
 
 /**
@@ -8,16 +9,18 @@ import type { Checker, Violation } from './violation.ts';
  */
 export const checkRefusals: Checker = ({ attempts, rejections }, { entries, refusals }) => {
   const violations: Violation[] = [];
-  const byId = entriesById(entries);
+  const byId = groupBy(entries, ({ id }) => id);
+  const index = indexEntries(entries);
   for (const { command, accepted, open, attempts: all } of listAsked(attempts)) {
     const reason = all.find(({ outcome }) => outcome?.kind === 'refused')?.outcome;
     if (accepted.length > 0 || open.length > 0 || reason?.kind !== 'refused') continue;
-    for (const entry of byId.get(command.transactionId) ?? []) {
-      const [parent] = byId.get(command.parentId ?? '') ?? [];
+    const own = index.own(command);
+    for (const entry of own.length > 0 ? own : index.others(command)) {
       // An entry of another content under the same key is what this one was refused for.
-      if (differenceFromCommand(command, entry, parent) !== undefined) continue;
+      const isOwn = entry.wallet_id === command.walletId;
+      if (isOwn && differenceFromCommand(command, entry, index.parent(command))) continue;
       violations.push({
-        ...{ checker: 'refusals', walletId: command.walletId, seq: BigInt(entry.seq) },
+        ...{ checker: 'refusals', walletId: entry.wallet_id, seq: BigInt(entry.seq) },
         what: `${describeCommand(command)}: refused with ${reason.reason}, and there`,
       });
     }

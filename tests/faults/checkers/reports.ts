@@ -72,7 +72,9 @@ function checkStatement(
     debits: -sum((minor) => minor < 0n),
     credits: sum((minor) => minor > 0n),
     closing: BigInt(of.at(-1)?.balance_after ?? openingMinor),
+    // A statement does not show holds unless it is asked to.
     lines: of
+      .filter(({ amount }) => BigInt(amount) !== 0n)
       .map(({ seq, id, balance_after: balance, hash }) => [seq, id, balance, hash].join(' '))
       .join(),
   };

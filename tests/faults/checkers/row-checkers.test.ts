@@ -154,16 +154,31 @@ describe('undos', () => {
   it('a second undo of one transaction is found', () => {
     const twice = chained((entries) => [...entries, { ...entries[3]!, id: 'again' }]);
     expect(find(checkUndos, twice)).toEqual([
-      expect.stringMatching(/^undos: wallet seq 5: undoes .* once more$/),
+      expect.stringMatching(/^undos: wallet seq 5: .* of which 200 of 200 were used$/),
     ]);
   });
 
-  it('an undo before its parent, of another amount or account, or of an undo is found', () => {
+  it('parts of a transaction are contiguous, and more than is left is found', () => {
+    const parts = (last: string, place: string | null) =>
+      chained(([a, b, c, d]) => [
+        ...[a!, b!, c!, { ...d!, amount: '150' }],
+        { ...d!, id: 'rest', amount: last, parent_used: place },
+      ]);
+    expect(find(checkUndos, parts('50', '150'))).toEqual([]);
+    expect(find(checkUndos, parts('51', '150'))).toHaveLength(1);
+    for (const place of [null, '149', '151']) {
+      expect(find(checkUndos, parts('20', place))).toEqual([
+        `undos: wallet seq 5: says ${place} were used, not 150`,
+      ]);
+    }
+  });
+
+  it('an undo before its parent, of another sign or account, or of an undo is found', () => {
     const early = chained(([a, b, c, d]) => [a!, b!, d!, c!]);
     expect(find(checkUndos, early)).toEqual([
       expect.stringMatching(/^undos: wallet seq 3: undoes .*, which is not there before it$/),
     ]);
-    for (const change of [{ amount: '199' }, { contra_account: 'external:cash' }]) {
+    for (const change of [{ amount: '-199' }, { contra_account: 'external:cash' }]) {
       expect(find(checkUndos, withEntry(4, change))).toEqual([
         'undos: wallet seq 4: is not the opposite of seq 3',
       ]);

@@ -44,6 +44,16 @@ describe('availability', () => {
     expect(find([...fast, busy])).toEqual([expect.stringMatching(/^grpc: WALLET_BUSY at 10 ms/)]);
   });
 
+  it('a wallet that pays the locked one is not judged beside it', () => {
+    const pair = { userId: 'a', otherUserId: 'b', otherWalletId: walletIds[1] };
+    const pays = { ...takes(20), command: { ...commands.withdraw, pair } };
+    expect(find([takes(5_000), pays])).toEqual([]);
+    const elsewhere = { ...pair, otherWalletId: 'another wallet' };
+    expect(
+      find([takes(5_000), { ...pays, command: { ...pays.command, pair: elsewhere } }]),
+    ).toHaveLength(1);
+  });
+
   it('neither the locked wallet nor what another fault delays is judged', () => {
     const slow = [takes(5_000)];
     expect(find(slow, [])).toEqual([]);

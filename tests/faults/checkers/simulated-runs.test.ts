@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import { createRandom } from '../../fuzz/random.ts';
+import type { Command } from '../record/history.ts';
 import { checkAll } from './check-all.ts';
 import { corruptions } from './simulated/corruptions.ts';
 import { userIds } from './simulated/good-run.ts';
@@ -30,10 +31,15 @@ describe('simulated runs', () => {
     );
     expect([...outcomes].map(String).sort()).toEqual([
       ...['DATABASE_UNAVAILABLE', 'INSUFFICIENT_FUNDS', 'OUTCOME_UNKNOWN', 'OVERLOADED'],
-      ...['PARENT_ALREADY_UNDONE', 'PARENT_NOT_UNDOABLE', 'WALLET_BUSY', 'code 14'],
+      ...['PARENT_ALREADY_UNDONE', 'PARENT_NOT_FOUND', 'PARENT_NOT_UNDOABLE'],
+      ...['UNDO_EXCEEDS_PARENT', 'WALLET_BUSY', 'code 14'],
       ...['replayed: false', 'replayed: true', 'undefined'],
     ]);
     expect(rows.entries.length).toBeGreaterThan(1_000);
+    const isOfTwo = ({ pair, parentId }: Command) =>
+      pair && (parentId === undefined ? 'new' : 'undo');
+    const ofTwo = history.attempts.map(({ command }) => isOfTwo(command));
+    expect(new Set(ofTwo)).toEqual(new Set([undefined, 'new', 'undo']));
     expect(rows.refusals.length).toBeGreaterThan(50);
   });
 

@@ -1,37 +1,25 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import pg from 'pg';
-
 import { walletIdOf } from '../../../core/ids.ts';
 import { currency } from '../book.ts';
 import { pause } from '../load/load.ts';
 import { during, last, pickFaultNode, type Cause, type FaultScene } from './cause.ts';
+import { holdWallet } from '../../support/postgres/hold-lock.ts';
+import { withClient } from '../../support/postgres/client.ts';
 
-async function query(url: string, ...texts: readonly string[]): Promise<void> {
-  const client = new pg.Client({ connectionString: url });
-  client.on('error', () => undefined);
-  await client.connect();
-  try {
+const query = (url: string, ...texts: readonly string[]): Promise<void> =>
+  withClient(url, async (client) => {
     for (const text of texts) await client.query(text);
-  } finally {
-    await client.end();
-  }
-}
+  });
 
 const lockTries = 20;
 
 /** Again where the server ends meanwhile. */
-async function lockRow(url: string, walletId: string): Promise<pg.Client> {
+async function lockRow(url: string, userId: string): Promise<() => Promise<void>> {
   for (let tries = 1; ; tries += 1) {
-    const client = new pg.Client({ connectionString: url });
-    client.on('error', () => undefined);
     try {
-      await client.connect();
-      await client.query('BEGIN');
-      await client.query('SELECT 1 FROM wallets WHERE id = $1 FOR UPDATE', [walletId]);
-      return client;
+      return await holdWallet(url, userId, currency);
     } catch (err) {
-      await client.end().catch(() => undefined);
       if (tries === lockTries) throw err;
       await sleep(500);
     }
@@ -41,14 +29,13 @@ async function lockRow(url: string, walletId: string): Promise<pg.Client> {
 /** Another program holds one wallet's row. */
 export const lockWallet: Cause = async (scene) => {
   const { load, random, lockable, fault } = scene;
-  const walletId = walletIdOf(random.pick(lockable).id, currency);
-  const client = await lockRow(load.site.ownerUrl, walletId);
-  await during(scene, walletId, async () => {
+  const { id } = random.pick(lockable);
+  const release = await lockRow(load.site.ownerUrl, id);
+  await during(scene, walletIdOf(id, currency), async () => {
     await pause(load, fault.forMs);
     // It is gone already where the server was killed meanwhile.
-    await client.query('ROLLBACK').catch(() => undefined);
+    await release().catch(() => undefined);
   });
-  await client.end().catch(() => undefined);
 };
 
 /** The clock of the server steps, and later back. */

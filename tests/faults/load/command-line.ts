@@ -28,13 +28,16 @@ export async function createCommandLine(
   const server = { WALLET_SERVER: first.address };
   await signInAs(email, env, () => server);
   const runCommand = async (op: Op): Promise<JsonAnswer> => {
+    const amount = formatMinor(op.amountMinor);
     const what =
       op.parentId === undefined
-        ? [nameOf(op.operation), formatMinor(op.amountMinor)]
-        : ['reverse', op.parentId];
+        ? [nameOf(op.operation), amount]
+        : ['reverse', op.parentId, '--amount', amount];
+    const to = op.operation === Operation.TRANSFER ? ['--to', op.otherUserId ?? ''] : [];
+    const account = op.account === undefined ? [] : ['--via', op.account];
     const merchant = op.operation === Operation.PURCHASE ? ['--merchant', 'Bakery'] : [];
     const key = ['--idempotency-key', op.key, '--currency', 'BRL'];
-    const args = [...what, ...merchant, ...key, '--yes', '--json', '--quiet'];
+    const args = [...what, ...to, ...account, ...merchant, ...key, '--yes', '--json', '--quiet'];
     return toAnswer(await runWallet(args, { env: { ...env, ...server } }));
   };
   return {

@@ -1,10 +1,10 @@
 import { bearer, createHttpClient } from '../../support/http/client.ts';
+import { Operation } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import { nameOf, type Op } from '../book.ts';
 import type { FaultNode } from '../site/fault-site.ts';
 import type { Person } from '../site/people.ts';
 import { completeBy, formatMinor, type JsonAnswer } from './json-answers.ts';
-import { between, chooseOperation, pause, randomOf, type Load } from './load.ts';
-import { merchantOf } from './recording.ts';
+import { between, chooseOperation, merchantOf, pause, randomOf, type Load } from './load.ts';
 
 const patienceMs = 8_000;
 
@@ -27,6 +27,8 @@ async function post({ url }: FaultNode, person: Person, op: Op): Promise<JsonAns
     ...{ operation: nameOf(op.operation), amount: formatMinor(op.amountMinor), currency: 'BRL' },
     ...(op.parentId === undefined ? {} : { parentId: op.parentId }),
     ...(merchant === undefined ? {} : { merchant }),
+    ...(op.operation === Operation.TRANSFER ? { toUserId: op.otherUserId } : {}),
+    ...(op.account === undefined ? {} : { via: op.account }),
   };
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {

@@ -5,25 +5,9 @@ import { z } from 'zod';
 
 import { closeConnection } from '../../support/broker/connection.ts';
 import { meaningOf } from '../book.ts';
+import { entryEvent, entryKeys, toHeardEntry } from '../record/heard-event.ts';
 import { recordLatency, type Load } from './load.ts';
 
-const created = z.object({
-  pattern: z.literal('transaction_created'),
-  data: z.object({
-    walletId: z.string(),
-    transaction: z.object({
-      id: z.string(),
-      seq: z.number(),
-      operation: z.enum(['deposit', 'withdraw', 'purchase', 'reversal', 'cancellation']),
-      amount: z.string(),
-      direction: z.enum(['debit', 'credit']),
-      balanceAfter: z.string(),
-      occurredAt: z.string(),
-      previousHash: z.string(),
-      hash: z.string(),
-    }),
-  }),
-});
 const rejected = z.object({
   pattern: z.literal('transaction_rejected'),
   data: z.object({ messageId: z.string(), reason: z.string() }),
@@ -109,9 +93,9 @@ export async function startListener(load: Load): Promise<Listener> {
       takeRejected(load, isRejection.data.data);
       return;
     }
-    const { data } = created.parse(message);
+    const { data } = entryEvent.parse(message);
     const { id, hash } = data.transaction;
-    hear(load, data);
+    load.record.hear(toHeardEntry(data));
     const seq = BigInt(data.transaction.seq);
     const text = JSON.stringify(data);
     const wallet = heard.get(data.walletId) ?? new Map<bigint, Heard>();
@@ -123,7 +107,7 @@ export async function startListener(load: Load): Promise<Listener> {
     }
     wallet.set(seq, before ?? { id, hash, text });
     const op = load.book.findById(id);
-    if (op?.via !== 'message' || before) return;
+    if (op?.via !== 'message' || op.walletId !== data.walletId || before) return;
     load.book.settle(op, { isDone: true, seq });
     recordLatency(load, 'messages', op);
   };
@@ -136,7 +120,7 @@ export async function startListener(load: Load): Promise<Listener> {
     const channel = await opened.createChannel();
     channel.on('error', () => undefined);
     await channel.assertQueue(queue, { durable: true });
-    for (const key of ['transaction.created', 'transaction.rejected']) {
+    for (const key of [...entryKeys, 'transaction.rejected']) {
       await channel.bindQueue(queue, 'wallet.events', key);
     }
     await channel.prefetch(200);
@@ -160,19 +144,6 @@ export async function startListener(load: Load): Promise<Listener> {
       await closeConnection(connection);
     },
   };
-}
-
-const toMinor = (amount: string): bigint => BigInt(amount.replace('.', ''));
-
-function hear({ record }: Load, { walletId, transaction }: z.infer<typeof created>['data']): void {
-  const { id: transactionId, seq, operation, amount, direction, occurredAt } = transaction;
-  const { balanceAfter, previousHash, hash } = transaction;
-  record.hear({
-    ...{ walletId, transactionId, seq: BigInt(seq), operation, previousHash, hash },
-    amountMinor: direction === 'debit' ? -toMinor(amount) : toMinor(amount),
-    balanceAfterMinor: toMinor(balanceAfter),
-    occurredAtMs: Date.parse(occurredAt),
-  });
 }
 
 function takeRejected(load: Load, data: { messageId: string; reason: string }): void {

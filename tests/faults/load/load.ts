@@ -9,6 +9,7 @@ import type { RunRecord } from '../record/record.ts';
 import type { Report } from '../report.ts';
 import type { Timing } from '../schedule/schedule.ts';
 import type { FaultNode, FaultSite } from '../site/fault-site.ts';
+import type { Person } from '../site/people.ts';
 import type { Situation, Timeline } from '../timeline.ts';
 
 /** What every client of a run works with. */
@@ -84,6 +85,16 @@ export function pickNode(load: Load, random: Random): FaultNode {
   return preferred && random.chance(97) ? preferred : random.pick(nodes);
 }
 
+/**
+ * Half of the customers pay each other, but for those whose wallets are never locked. The wallets
+ * of all others have to do with no other one.
+ */
+export const listPartners = ({ customers }: Pick<FaultSite, 'customers'>): readonly Person[] =>
+  customers.filter((_person, i) => i >= neverLocked && i % 2 === 0);
+
+/** The first ones' wallets are never locked: one stream carries these only. */
+export const neverLocked = 4;
+
 /** What to ask for next on this customer's wallet. */
 export function chooseOperation(
   load: Load,
@@ -91,16 +102,66 @@ export function chooseOperation(
   asked: Pick<Asked, 'via' | 'callerClass' | 'userId'>,
 ): Asked {
   const dice = random.int(100);
-  if (dice >= 85 && asked.via !== 'message') {
-    const parent = load.book.pickParent(asked.userId, random.int(1_000_000));
-    if (parent) {
-      const { id: parentId, amountMinor } = parent;
-      return { ...asked, operation: Operation.REVERSAL, amountMinor, parentId };
-    }
+  if (asked.callerClass === 'staff' && random.chance(35)) return chooseHold(load, random, asked);
+  const undo = dice >= 85 ? chooseUndo(load, random, asked) : undefined;
+  if (undo) return undo;
+  const amountMinor = BigInt(1 + random.int(5_000));
+  const partners = listPartners(load.site).map(({ id }) => id);
+  if (dice >= 68 && partners.includes(asked.userId)) {
+    const otherUserId = random.pick(partners.filter((id) => id !== asked.userId));
+    return { ...asked, operation: Operation.TRANSFER, amountMinor, otherUserId };
   }
   const operation =
-    dice < 45 ? Operation.DEPOSIT : dice < 70 ? Operation.WITHDRAW : Operation.PURCHASE;
-  return { ...asked, operation, amountMinor: BigInt(1 + random.int(5_000)) };
+    dice < 38 ? Operation.DEPOSIT : dice < 56 ? Operation.WITHDRAW : Operation.PURCHASE;
+  const isOutside = operation !== Operation.PURCHASE && random.chance(20);
+  return { ...asked, operation, amountMinor, ...(isOutside ? { account: 'bank-a' } : {}) };
+}
+
+const lifeSeconds = [1, 2, 5, 20, 3_600] as const;
+
+/** Staff place holds, most of which expire soon, and use them: some twice, or after their end. */
+function chooseHold(
+  load: Load,
+  random: Random,
+  asked: Pick<Asked, 'via' | 'callerClass' | 'userId'>,
+): Asked {
+  const hold = load.book.pickHold(asked.userId, random.int(1_000_000));
+  const partners = listPartners(load.site).map(({ id }) => id);
+  if (!hold || random.chance(45)) {
+    const amountMinor = BigInt(1 + random.int(8_000));
+    const life = { lifeSeconds: random.pick(lifeSeconds) };
+    const isForUser = partners.includes(asked.userId) && random.chance(50);
+    const other = isForUser
+      ? { otherUserId: random.pick(partners.filter((id) => id !== asked.userId)) }
+      : {};
+    return { ...asked, operation: Operation.HOLD, amountMinor, ...life, ...other };
+  }
+  const { id: parentId, amountMinor: wholeMinor, otherUserId } = hold;
+  const amountMinor = random.chance(40) ? wholeMinor : BigInt(1 + random.int(Number(wholeMinor)));
+  if (random.chance(30)) return { ...asked, operation: Operation.RELEASE, amountMinor, parentId };
+  const other = otherUserId === undefined ? {} : { otherUserId };
+  const capture = { operation: Operation.CAPTURE, keepsRest: random.chance(50) };
+  return { ...asked, ...capture, amountMinor, parentId, ...other };
+}
+
+/** What only staff undo, as only they do it. */
+const takenByStaff: readonly Operation[] = [Operation.CAPTURE, Operation.FEE];
+
+/** All of a transaction, or a part; of a transfer, too, only by the staff. */
+function chooseUndo(
+  load: Load,
+  random: Random,
+  asked: Pick<Asked, 'via' | 'callerClass' | 'userId'>,
+): Asked | undefined {
+  const parent = load.book.pickParent(asked.userId, random.int(1_000_000));
+  if (!parent || asked.via === 'message') return undefined;
+  const { id: parentId, amountMinor: wholeMinor, otherUserId } = parent;
+  const isOfStaff = otherUserId !== undefined || takenByStaff.includes(parent.operation);
+  if (isOfStaff && asked.callerClass !== 'staff') return undefined;
+  const isWhole = random.chance(40);
+  const amountMinor = isWhole ? wholeMinor : BigInt(1 + random.int(Number(wholeMinor)));
+  const other = otherUserId === undefined ? {} : { otherUserId };
+  return { ...asked, operation: Operation.REVERSAL, amountMinor, parentId, ...other };
 }
 
 export const itemOf = (op: Op) =>
@@ -109,11 +170,24 @@ export const itemOf = (op: Op) =>
     currency,
     operation: op.operation,
     idempotencyKey: op.key,
-    ...(op.parentId === undefined
-      ? { amountMinor: op.amountMinor }
-      : { parentId: op.parentId, amountMinor: op.amountMinor }),
-    ...(op.operation === Operation.PURCHASE ? { merchant: 'Bakery' } : {}),
+    amountMinor: op.amountMinor,
+    ...(op.parentId === undefined ? {} : { parentId: op.parentId }),
+    ...(namesPayee.includes(op.operation) ? { toUserId: op.otherUserId } : {}),
+    ...(op.account === undefined ? {} : { via: op.account }),
+    ...(merchantOf(op) === undefined ? {} : { merchant: merchantOf(op) }),
+    ...(op.lifeSeconds === undefined ? {} : { expiresInSeconds: BigInt(op.lifeSeconds) }),
+    ...(op.keepsRest === undefined ? {} : { keepRest: op.keepsRest }),
+    ...(op.groupId === undefined ? {} : { groupId: op.groupId }),
   });
+
+const namesPayee: readonly Operation[] = [Operation.TRANSFER, Operation.HOLD];
+
+/** Where a purchase is made, or a hold will be captured; a message does not say it. */
+export function merchantOf({ operation, via, otherUserId }: Op): string | undefined {
+  const isForMerchant = operation === Operation.HOLD && otherUserId === undefined;
+  const isNamed = isForMerchant || operation === Operation.PURCHASE;
+  return isNamed && via !== 'message' ? 'Bakery' : undefined;
+}
 
 /** From when an operation was first asked for until now, and where that was. */
 function situationNow(load: Load, op: Op): Situation {

@@ -149,8 +149,12 @@ export function createMessages(load: Load): Messages {
   };
 }
 
-function bodyOf({ userId, operation, amountMinor }: Op): string {
+function bodyOf({ userId, operation, amountMinor, otherUserId, account }: Op): string {
   const amount = `${amountMinor / 100n}.${String(amountMinor % 100n).padStart(2, '0')}`;
-  const transaction = { operation: nameOf(operation), amount, currency: 'BRL' };
+  const transaction = {
+    ...{ operation: nameOf(operation), amount, currency: 'BRL' },
+    ...(otherUserId === undefined ? {} : { toUserId: otherUserId }),
+    ...(account === undefined ? {} : { via: account }),
+  };
   return JSON.stringify({ pattern: 'transaction_emitted', data: { userId, transaction } });
 }

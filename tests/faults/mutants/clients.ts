@@ -13,7 +13,7 @@ import {
 import { createProducer, toBody } from '../../support/broker/producer.ts';
 import { item } from '../../support/grpc/client.ts';
 import { formatAmount, type OperationName } from '../../support/ledger/wallet-model.ts';
-import { toOutcome } from '../load/recording.ts';
+import { toOutcome, toRefusal } from '../load/recording.ts';
 import type { CallerClass, Command, Outcome } from '../record/history.ts';
 import { isLedgerRefusal, outcomeOfReason } from '../record/outcomes.ts';
 import type { RunRecord } from '../record/record.ts';
@@ -25,12 +25,21 @@ type Wanted = {
   readonly operation: OperationName;
   readonly amountMinor?: bigint;
   readonly parentId?: string;
+  /** Of a transfer, a capture, and their undo; of a hold who a capture pays. */
+  readonly otherUserId?: string;
+  /** Of a hold. */
+  readonly lifeMs?: number;
+  readonly keepsRest?: boolean;
   readonly key?: string;
   readonly callerClass?: CallerClass;
 };
 
 /** A command, and whose wallet it is about. */
-type Order = { readonly command: Command; readonly person: Person };
+type Order = {
+  readonly command: Command;
+  readonly person: Person;
+  readonly lifeMs?: number | undefined;
+};
 
 /** What a client of a scenario does; all of it is recorded. */
 export type Clients = {
@@ -58,17 +67,17 @@ const lasting: ReadonlySet<string> = new Set([
 ]);
 
 export function createClients(site: Site, record: RunRecord): Clients {
-  const send = async ({ command, person }: Order, node: Node): Promise<Outcome> => {
+  const send = async ({ command, person, lifeMs }: Order, node: Node): Promise<Outcome> => {
     const daemon = node.name;
     const end = record.beginAttempt({ command, client: person.id, over: 'grpc', daemon });
     const isStaff = command.callerClass === 'staff';
-    const request = { item: toItem(command, isStaff ? person.id : ''), dryRun: false };
+    const request = { item: toItem(command, isStaff ? person.id : '', lifeMs), dryRun: false };
     const { token } = isStaff ? site.operator : person;
     const method = WalletServiceService.createTransaction;
     const answer = await node.connection().call(method, request, token, timeoutMs);
     const outcome = answer.ok
       ? toOutcome(answer.value.transaction, answer.value.replayed)
-      : outcomeOfReason(answer.reason);
+      : toRefusal(answer);
     end(outcome);
     return outcome;
   };
@@ -88,9 +97,15 @@ export function createClients(site: Site, record: RunRecord): Clients {
     order: (person, { key = randomUUID(), callerClass = 'customer', ...wanted }) => {
       const walletId = walletIdOf(person.id, currency);
       const transactionId = transactionIdOf(walletId, callerClass, key);
-      const { operation, amountMinor, parentId } = wanted;
-      const asked = { operation, amountMinor, parentId, merchant: undefined };
-      return { command: { walletId, transactionId, key, callerClass, ...asked }, person };
+      const { operation, amountMinor, parentId, otherUserId, lifeMs, keepsRest } = wanted;
+      const pair =
+        otherUserId === undefined || operation === 'hold'
+          ? undefined
+          : { userId: person.id, otherUserId, otherWalletId: walletIdOf(otherUserId, currency) };
+      const merchant = operation === 'hold' && otherUserId === undefined ? 'Bakery' : undefined;
+      const payeeId = operation === 'hold' ? otherUserId : undefined;
+      const asked = { operation, amountMinor, parentId, merchant, pair, payeeId, keepsRest };
+      return { command: { walletId, transactionId, key, callerClass, ...asked }, person, lifeMs };
     },
     send,
     complete,
@@ -121,13 +136,18 @@ export function createClients(site: Site, record: RunRecord): Clients {
   };
 }
 
-function toItem(command: Command, userId: string) {
-  const { key, operation, amountMinor, parentId } = command;
+function toItem(command: Command, userId: string, lifeMs = 3_600_000) {
+  const { key, operation, amountMinor, parentId, pair, payeeId, merchant, keepsRest } = command;
   const name = operation.toUpperCase() as keyof typeof Operation;
   return item({
     ...{ userId, currency, operation: Operation[name], idempotencyKey: key },
     ...(amountMinor === undefined ? {} : { amountMinor }),
     ...(parentId === undefined ? {} : { parentId }),
+    ...(operation === 'transfer' ? { toUserId: pair?.otherUserId } : {}),
+    ...(payeeId === undefined ? {} : { toUserId: payeeId }),
+    ...(merchant === undefined ? {} : { merchant }),
+    ...(keepsRest === undefined ? {} : { keepRest: keepsRest }),
+    ...(operation === 'hold' ? { expiresInSeconds: BigInt(Math.ceil(lifeMs / 1_000)) } : {}),
   });
 }
 

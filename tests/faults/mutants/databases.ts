@@ -1,6 +1,5 @@
-import pg from 'pg';
-
 import { queryService, readUrls } from '../../support/ledger/ledger.ts';
+import { withClient } from '../../support/postgres/client.ts';
 
 const services = ['wallet', 'statement'] as const;
 
@@ -12,14 +11,9 @@ const emptyOf = (service: string): string => `${service}_empty`;
 /** Statements as the administrator of the server, each by itself. */
 export async function runAsAdmin(dataDir: string, texts: readonly string[]): Promise<void> {
   const { admin } = await readUrls(dataDir);
-  const client = new pg.Client({ connectionString: admin('postgres') });
-  client.on('error', () => undefined);
-  await client.connect();
-  try {
+  await withClient(admin('postgres'), async (client) => {
     for (const text of texts) await client.query(text);
-  } finally {
-    await client.end();
-  }
+  });
 }
 
 /** Keeps the databases of wallets and statements as they are now, before their first use. */

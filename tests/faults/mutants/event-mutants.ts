@@ -110,8 +110,8 @@ export const eventMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'daemon/statement/store.ts',
-        before: '`${insertText} ON CONFLICT (wallet_id, seq) DO NOTHING`',
-        after: 'insertText',
+        before: '`${insertOf(lineTypes)} ON CONFLICT (wallet_id, seq) DO NOTHING`',
+        after: 'insertOf(lineTypes)',
       },
     ],
     schema: {

@@ -1,17 +1,13 @@
+import { withoutCap, withoutFloor, withoutKey } from './guards.ts';
 import type { Mutant } from './planted.ts';
 
 const domain = 'daemon/wallet/domain.ts';
+const movement = 'daemon/wallet/domain-movement.ts';
 const store = 'daemon/wallet/store/store.ts';
 const writes = 'daemon/wallet/store/writes.ts';
 const inbox = 'daemon/wallet/store/inbox.ts';
 const optimistic = 'daemon/wallet/commit/optimistic-commit.ts';
 const transaction = 'daemon/platform/db/transaction.ts';
-
-/** The primary key refuses a seq that is taken: without it, two entries can have the same one. */
-const withoutKey = [
-  'ALTER TABLE transactions DROP CONSTRAINT transactions_pkey',
-  'CREATE INDEX ON transactions (wallet_id, seq)',
-];
 
 /** Defects of what decides and writes transactions. */
 export const ledgerMutants: readonly Mutant[] = [
@@ -99,12 +95,12 @@ export const ledgerMutants: readonly Mutant[] = [
     name: 'undo not unique',
     edits: [
       {
-        file: domain,
-        before: '  if (states.undone.has(parentId)) {',
-        after: "  if (states.undone.has('')) {",
+        file: movement,
+        before: '  const usedMinor = states.used.get(usedKey(wallet.id, parentId)) ?? 0n;',
+        after: '  const usedMinor = 0n;',
       },
     ],
-    schema: { wallet: ['DROP INDEX transactions_one_undo'] },
+    schema: { wallet: withoutCap },
     scenario: 'keys and undos',
   },
   {
@@ -112,10 +108,9 @@ export const ledgerMutants: readonly Mutant[] = [
     edits: [
       {
         file: domain,
-        before: 'entries: [enter(wallet, command, movement, nowMs)]',
-        after: `entries: [enter(
-          { ...wallet, lastHash: ([...states.wallets.values()][0] ?? wallet).lastHash },
-          command, movement, nowMs)]`,
+        before: 'const own = enter(wallet, command,',
+        after: `const own = enter(
+          { ...wallet, lastHash: ([...states.wallets.values()][0] ?? wallet).lastHash }, command,`,
       },
     ],
     scenario: 'crowd',
@@ -125,9 +120,9 @@ export const ledgerMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'daemon/wallet/commit/locked-commit.ts',
-        before: 'await readStates(tx, free, wallets)',
+        before: 'await readStates(tx, free, wallets, ',
         after:
-          'await readStates(tx, free, wallets.map((each) => ({ ...each, readWatermarkMs: 0 })))',
+          'await readStates(tx, free, wallets.map((each) => ({ ...each, readWatermarkMs: 0 })), ',
       },
     ],
     scenario: 'clock back',
@@ -191,31 +186,33 @@ export const ledgerMutants: readonly Mutant[] = [
     name: 'balance not checked',
     edits: [
       {
-        file: domain,
-        before: 'balanceAfterMinor >= 0n && balanceAfterMinor < amountLimitMinor',
-        after: 'balanceAfterMinor < amountLimitMinor',
+        file: 'daemon/wallet/domain-checks.ts',
+        before:
+          '  if (afterMinor + overdraftMinor >= reservedMinor + newlyMinor) return undefined;',
+        after: '  if (afterMinor + overdraftMinor > -amountLimitMinor) return undefined;',
       },
     ],
-    schema: {
-      wallet: [
-        'ALTER TABLE wallets DROP CONSTRAINT wallets_balance_check',
-        'ALTER TABLE transactions DROP CONSTRAINT transactions_balance_after_check',
-      ],
-    },
+    schema: { wallet: withoutFloor },
     scenario: 'crowd',
   },
   {
     name: 'key with another content is a repeat',
-    edits: [{ file: domain, before: '  if (isSame) return', after: '  if (original) return' }],
+    edits: [
+      {
+        file: domain,
+        before: 'if (original && isSameContent(original, command)) {',
+        after: 'if (original) {',
+      },
+    ],
     scenario: 'keys and undos',
   },
   {
     name: 'undo with the sign of its parent',
     edits: [
       {
-        file: domain,
-        before: 'amountMinor: -parent.amountMinor',
-        after: 'amountMinor: parent.amountMinor',
+        file: movement,
+        before: 'amountMinor: parent.amountMinor > 0n ? -amountMinor : amountMinor,',
+        after: 'amountMinor: parent.amountMinor > 0n ? amountMinor : -amountMinor,',
       },
     ],
     scenario: 'keys and undos',

@@ -5,35 +5,17 @@ import { z } from 'zod';
 
 import { transactionIdOf, walletIdOf } from '../../../core/ids.ts';
 import { closeConnection } from '../../support/broker/connection.ts';
-import type { OperationName } from '../../support/ledger/wallet-model.ts';
+import { entryEvent, entryKeys, toHeardEntry } from '../record/heard-event.ts';
 import type { RunRecord } from '../record/record.ts';
 import { currency } from './clients.ts';
 
-const operations = ['deposit', 'withdraw', 'purchase', 'reversal', 'cancellation'] as const;
-const created = z.object({
-  pattern: z.literal('transaction_created'),
-  data: z.object({
-    walletId: z.string(),
-    transaction: z.object({
-      id: z.string(),
-      seq: z.number(),
-      operation: z.enum(operations satisfies readonly OperationName[]),
-      amount: z.string(),
-      direction: z.enum(['debit', 'credit']),
-      balanceAfter: z.string(),
-      occurredAt: z.string(),
-      previousHash: z.string(),
-      hash: z.string(),
-    }),
-  }),
-});
 const rejected = z.object({
   pattern: z.literal('transaction_rejected'),
   data: z.object({ userId: z.string(), messageId: z.string(), reason: z.string() }),
 });
 
 export type EventListener = {
-  /** The bodies of all `transaction_created`, as they came. */
+  /** The bodies of all events of entries, as they came. */
   readonly bodies: readonly Buffer[];
   stop(): Promise<void>;
 };
@@ -57,7 +39,9 @@ export async function startEventListener(url: string, record: RunRecord): Promis
     const channel = await opened.createChannel();
     channel.on('error', () => undefined);
     await channel.assertQueue(queue, { durable: true });
-    await channel.bindQueue(queue, 'wallet.events', 'transaction.#');
+    for (const key of [...entryKeys, 'transaction.rejected']) {
+      await channel.bindQueue(queue, 'wallet.events', key);
+    }
     await channel.consume(
       queue,
       (message) => {
@@ -71,10 +55,10 @@ export async function startEventListener(url: string, record: RunRecord): Promis
     const body: unknown = JSON.parse(content.toString());
     const rejection = rejected.safeParse(body);
     if (rejection.success) hearRejection(record, rejection.data.data);
-    const event = created.safeParse(body);
+    const event = entryEvent.safeParse(body);
     if (!event.success) return;
     bodies.push(content);
-    hear(record, event.data.data);
+    record.hear(toHeardEntry(event.data.data));
   };
   const openAgain = async (): Promise<Opened> => {
     for (;;) {
@@ -99,21 +83,6 @@ export async function startEventListener(url: string, record: RunRecord): Promis
       await closeConnection(connection);
     },
   };
-}
-
-type CreatedData = z.infer<typeof created>['data'];
-
-const toMinor = (amount: string): bigint => BigInt(amount.replace('.', ''));
-
-function hear(record: RunRecord, { walletId, transaction }: CreatedData): void {
-  const { id: transactionId, seq, operation, amount, direction, occurredAt } = transaction;
-  const { balanceAfter, previousHash, hash } = transaction;
-  record.hear({
-    ...{ walletId, transactionId, seq: BigInt(seq), operation, previousHash, hash },
-    amountMinor: direction === 'debit' ? -toMinor(amount) : toMinor(amount),
-    balanceAfterMinor: toMinor(balanceAfter),
-    occurredAtMs: Date.parse(occurredAt),
-  });
 }
 
 function hearRejection(

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 
 import { findFaults, queryService, waitUntil } from '../../support/ledger/ledger.ts';
 import { createNamedStage, type NamedStage, type Seen } from './stage.ts';
+import { withClient } from '../../support/postgres/client.ts';
 
 let stage: NamedStage;
 /** Before each test. */
@@ -34,12 +34,10 @@ async function expectOneEffectEach(seen: readonly Seen[]): Promise<void> {
   await waitUntil('ledger and lines agree', lines, 60_000);
 }
 
-async function alter(...texts: readonly string[]): Promise<void> {
-  const client = new pg.Client({ connectionString: stage.site.adminUrl });
-  await client.connect();
-  for (const text of texts) await client.query(text);
-  await client.end();
-}
+const alter = (...texts: readonly string[]): Promise<void> =>
+  withClient(stage.site.adminUrl, async (client) => {
+    for (const text of texts) await client.query(text);
+  });
 
 /** What a client saw who deposits during this. */
 async function during(work: () => Promise<unknown>): Promise<readonly Seen[]> {

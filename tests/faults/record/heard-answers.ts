@@ -7,12 +7,12 @@ import type { Attempt, Command, HeardEntry, HeardRejection, History, Outcome } f
  * none, and are left out: nothing new is ever heard of them.
  */
 export function withHeardAnswers(history: History): History {
-  const entries = firstBy(history.heard, ({ transactionId }) => transactionId);
+  const entries = firstBy(history.heard, placeOf);
   const rejections = firstBy(history.rejections, ({ transactionId }) => transactionId);
   const answer = (attempt: Attempt): readonly Attempt[] => {
     const { over, outcome, command, startMs } = attempt;
     if (over !== 'message' || outcome !== undefined) return [attempt];
-    const entry = ofCommand(entries.get(command.transactionId), command);
+    const entry = ofCommand(entries.get(placeOf(command)), command);
     const rejection = rejections.get(command.transactionId);
     const heard = entry ?? rejection;
     if (!heard) return [attempt];
@@ -22,6 +22,10 @@ export function withHeardAnswers(history: History): History {
   };
   return { ...history, attempts: history.attempts.flatMap(answer) };
 }
+
+/** A transaction between two wallets is heard once for each. */
+const placeOf = ({ walletId, transactionId }: Pick<Command, 'walletId' | 'transactionId'>) =>
+  `${walletId} ${transactionId}`;
 
 /** An entry of another content under the same key is no answer to this. */
 function ofCommand(

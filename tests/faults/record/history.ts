@@ -4,7 +4,7 @@ import type { OperationName } from '../../support/ledger/wallet-model.ts';
 export type Interface = 'grpc' | 'stream' | 'batch' | 'http' | 'message' | 'cli';
 
 /** Whose keys: those of one class never meet those of another. */
-export type CallerClass = 'customer' | 'staff' | 'message';
+export type CallerClass = 'customer' | 'staff' | 'message' | 'system';
 
 /** A transaction that a client asked for. */
 export type Command = {
@@ -16,10 +16,26 @@ export type Command = {
   readonly operation: OperationName;
   /** Above 0; undefined for an undo that leaves the amount to its parent. */
   readonly amountMinor: bigint | undefined;
-  /** The transaction to be undone. */
+  /** The transaction to be undone, or the hold that is used. */
   readonly parentId: string | undefined;
   /** Of a purchase. */
   readonly merchant: string | undefined;
+  /** The wallet at the other side, and the owner of its own: of a transfer, a capture, an undo. */
+  readonly pair?: Pair | undefined;
+  /** Of a deposit or withdrawal: the account outside, if it is not `cash`. */
+  readonly via?: string | undefined;
+  /** Of a hold: who a capture of it pays, if that is a user. */
+  readonly payeeId?: string | undefined;
+  /** Of a capture: what is left of the hold stays reserved. */
+  readonly keepsRest?: boolean | undefined;
+  /** It is done together with the others of the same group, or not at all. */
+  readonly groupId?: string | undefined;
+};
+
+export type Pair = {
+  readonly userId: string;
+  readonly otherUserId: string;
+  readonly otherWalletId: string;
 };
 
 /** What an answer said about the transaction; an interface that does not say a value leaves it out. */
@@ -41,8 +57,9 @@ export type Accepted = {
 export type Refused = {
   readonly kind: 'refused';
   readonly reason: string;
-  /** The balance that the refusal names. */
+  /** The balance that the refusal names, and whose it is if not that of the command's wallet. */
   readonly balanceMinor?: bigint | undefined;
+  readonly walletId?: string | undefined;
 };
 
 /** It may have been done, and may still be. */
@@ -120,7 +137,7 @@ type ReportedLine = {
   readonly hash: string;
 };
 
-/** `transaction_created` that a listener received; the same one may come several times. */
+/** The event of an entry that a listener received; the same one may come several times. */
 export type HeardEntry = {
   readonly atMs: number;
   readonly walletId: string;
@@ -129,6 +146,8 @@ export type HeardEntry = {
   readonly operation: OperationName;
   /** Signed: above 0 to the wallet. */
   readonly amountMinor: bigint;
+  /** Above 0: it reserves; below 0: it releases. */
+  readonly heldMinor: bigint;
   readonly balanceAfterMinor: bigint;
   readonly occurredAtMs: number;
   readonly previousHash: string;

@@ -2,8 +2,12 @@ import { generateKeyPairSync } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { messageOperations, operations, type Operation } from '../../../core/operations.ts';
 import type { Environment } from '../../../scripts/product.ts';
 import { readUrls } from '../../support/ledger/ledger.ts';
+
+/** Customers place no holds, and fees are in groups of staff. */
+const ofStaff: ReadonlySet<Operation> = new Set(['hold', 'capture', 'release', 'fee']);
 
 type SiteEnvironment = { readonly daemon: Environment; readonly owners: Environment };
 
@@ -22,7 +26,8 @@ export async function createEnvironment(
       WALLETD_METRICS_LISTEN: 'off',
       WALLETD_HTTP_LISTEN: 'off',
       SIGN_UP: 'open',
-      SELF_SERVICE_OPERATIONS: 'deposit,withdraw,purchase,reversal,cancellation',
+      SELF_SERVICE_OPERATIONS: operations.filter((name) => !ofStaff.has(name)).join(','),
+      AMQP_OPERATIONS: messageOperations.join(','),
       AUTH_SIGNING_KEY_FILE: keyFile,
       AUTH_DATABASE_URL: runtime('auth'),
       WALLET_DATABASE_URL: runtime('wallet'),

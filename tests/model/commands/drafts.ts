@@ -1,14 +1,6 @@
 import { randomUUID } from 'node:crypto';
 
-import {
-  applyDone,
-  decideRequest,
-  isUndo,
-  sizeOf,
-  uuidOf,
-  type Request,
-  type Verdict,
-} from '../../support/ledger/wallet-model.ts';
+import { uuidOf, type Request } from '../../support/ledger/wallet-model.ts';
 import type { Caller, Model, Place, Sent } from '../model.ts';
 import type { Real } from '../real.ts';
 
@@ -18,14 +10,35 @@ export type Draft =
       readonly kind: 'move';
       /** Of a customer it is always their own. */
       readonly place: Place;
-      readonly operation: 'deposit' | 'withdraw' | 'purchase';
+      readonly operation: 'deposit' | 'withdraw' | 'purchase' | 'transfer';
       readonly amountMinor: bigint;
       readonly merchant: string | undefined;
+    }
+  | {
+      readonly kind: 'hold';
+      readonly place: Place;
+      readonly operation: 'hold';
+      readonly amountMinor: bigint;
+      readonly merchant: string | undefined;
+      /** A capture pays the other customer. */
+      readonly isForOther: boolean;
+    }
+  | {
+      readonly kind: 'use';
+      readonly place: Place;
+      readonly operation: 'capture' | 'release';
+      /** A part; undefined for all that is left. */
+      readonly amountMinor: bigint | undefined;
+      readonly keepsRest: boolean;
+      /** Which of all holds before it; also one of the other wallet, or one that was refused. */
+      readonly parentAt: number;
     }
   | {
       readonly kind: 'undo';
       readonly place: Place;
       readonly operation: 'reversal' | 'cancellation';
+      /** A part; undefined for all that is left. */
+      readonly amountMinor: bigint | undefined;
       /** Which of all requests before it; also one of the other wallet, or one that was refused. */
       readonly parentAt: number;
     }
@@ -37,11 +50,17 @@ export type Draft =
 export function isPossible({ sent }: Model, draft: Draft, caller: Caller): boolean {
   if (draft.kind === 'move') return true;
   if (draft.kind === 'undo') return sent.length > 0;
+  // Only staff place and use holds.
+  if (draft.kind === 'hold') return caller === 'staff';
+  if (draft.kind === 'use') return caller === 'staff' && sent.some(isHold);
   return sent.some((each) => each.caller === caller && canBe(draft.kind, each));
 }
 
-const canBe = (kind: 'repeat' | 'reuse', { request }: Sent): boolean =>
-  kind === 'repeat' || request.amountMinor !== undefined;
+const isHold = ({ request }: Sent): boolean => request.operation === 'hold';
+
+/** An item of a group by itself is another request than in its group. */
+const canBe = (kind: 'repeat' | 'reuse', { request, groupId }: Sent): boolean =>
+  groupId === undefined && (kind === 'repeat' || request.amountMinor !== undefined);
 
 /** What is sent for it. */
 export function toSent(model: Model, real: Real, draft: Draft, caller: Caller): Sent {
@@ -56,17 +75,26 @@ export function toSent(model: Model, real: Real, draft: Draft, caller: Caller): 
   const [callerClass, actor] =
     caller === 'staff' ? (['staff', real.operator.id] as const) : (['customer', id] as const);
   const key = randomUUID();
-  const [amountMinor, parentId] =
-    draft.kind === 'undo'
-      ? [undefined, pick(model.sent, draft.parentAt).request.id]
-      : [draft.amountMinor, undefined];
-  const merchant = draft.operation === 'purchase' ? draft.merchant : undefined;
+  const { amountMinor } = draft;
+  const isToOther = draft.operation === 'transfer' || (draft.kind === 'hold' && draft.isForOther);
+  const payeeId = isToOther ? real.customer(otherOf(place)).id : undefined;
+  const isToMerchant = draft.operation === 'purchase' || draft.kind === 'hold';
+  const merchant = isToMerchant && !isToOther ? draft.merchant : undefined;
   const request: Request = {
     ...{ key, id: uuidOf(wallet.id, `${callerClass}:${key}`), wallet, actor, source: 'grpc' },
-    ...{ operation: draft.operation, amountMinor, parentId, merchant, description: undefined },
+    ...{ operation: draft.operation, amountMinor, merchant, payeeId, description: undefined },
+    parentId: findParent(model, draft),
+    ...(draft.operation === 'capture' ? { keepsRest: draft.keepsRest } : {}),
   };
   return { caller, place, request };
 }
+
+function findParent({ sent }: Model, draft: Draft): string | undefined {
+  if (draft.kind === 'undo') return pick(sent, draft.parentAt).request.id;
+  return draft.kind === 'use' ? pick(sent.filter(isHold), draft.parentAt).request.id : undefined;
+}
+
+export const otherOf = (place: Place): Place => (place === 0 ? 1 : 0);
 
 function withOtherAmount(request: Request): Request {
   const { amountMinor: before = 0n } = request;
@@ -78,45 +106,4 @@ function pick<T>(list: readonly T[], at: number): T {
   const found = list[at % list.length];
   if (found === undefined) throw new Error('nothing to pick from');
   return found;
-}
-
-/** What must be answered to a request. */
-export type Expected =
-  | { readonly reason: string }
-  | {
-      readonly id: string;
-      readonly seq: number;
-      readonly amountMinor: bigint;
-      readonly isReplayed: boolean;
-      /** After it; undefined for a replay. */
-      readonly balanceMinor: bigint | undefined;
-    };
-
-/** Does a request in the model. */
-export function decideNext(model: Model, sent: Sent): Expected {
-  const { place, request } = sent;
-  const state = model.wallets[place];
-  const verdict = decideWithStatus(model, sent);
-  const isReplayed = verdict.kind === 'repeated';
-  if (!isReplayed) model.sent.push(sent);
-  if (verdict.kind === 'rejected') return { reason: verdict.reason };
-  if (verdict.kind === 'accepted') {
-    applyDone(state, verdict.done);
-    model.seqs.set(request.id, state.seq);
-  }
-  const done = state.done.get(request.id);
-  const seq = model.seqs.get(request.id);
-  if (!done || seq === undefined) throw new Error(`the model has no transaction ${request.id}`);
-  const balanceMinor = isReplayed ? undefined : state.balanceMinor;
-  return { id: request.id, seq, amountMinor: sizeOf(done.amountMinor), isReplayed, balanceMinor };
-}
-
-/** On a frozen wallet only staff undo anything; what was done before is answered as ever. */
-function decideWithStatus(model: Model, { caller, place, request }: Sent): Verdict {
-  const state = model.wallets[place];
-  const isAllowed = caller === 'staff' && isUndo(request.operation);
-  if (!model.frozen[place] || isAllowed || state.done.has(request.id)) {
-    return decideRequest(state, request);
-  }
-  return { kind: 'rejected', reason: 'WALLET_FROZEN' };
 }

@@ -10,7 +10,7 @@ import {
   StatementServiceService,
 } from '../../../protos/gen/digitalwallet/statement/v1/statement.ts';
 import { callAny, type AnyMethod } from '../../support/grpc/any-call.ts';
-import type { Model, Place } from '../model.ts';
+import { listMoved, type Model, type Place } from '../model.ts';
 import type { Real } from '../real.ts';
 import { expectSame } from './expect.ts';
 
@@ -34,7 +34,7 @@ export const exportLines = (place: Place): AsyncCommand<Model, Real> => ({
     const exportId = created.value.export?.id ?? '';
     await waitForExport(real, token, exportId);
     const text = await download(real, token, exportId);
-    expectSame('the lines of the export', readIds(text), [...done.keys()]);
+    expectSame('the lines of the export', readIds(text), listMoved(done));
   },
   toString: () => `export of wallet ${place}`,
 });

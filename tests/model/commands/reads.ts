@@ -5,8 +5,9 @@ import {
   StatementStatus,
 } from '../../../protos/gen/digitalwallet/statement/v1/statement.ts';
 import { WalletServiceService } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
-import { isOpened, type Caller, type Model, type Place } from '../model.ts';
+import { isOpened, listMoved, type Caller, type Model, type Place } from '../model.ts';
 import { tokenOf, type Real } from '../real.ts';
+import { availableOf } from '../../support/ledger/wallet-model.ts';
 import { expectSame } from './expect.ts';
 import { nameOf } from './transactions.ts';
 
@@ -23,9 +24,11 @@ const describe = ({ place, caller }: Question): string => `wallet ${place}, by $
 export const readBalance = (of: Question): Command => ({
   check: () => isOwn(of),
   run: async (model, real) => {
-    const { seq, balanceMinor } = model.wallets[of.place];
-    const { answer } = await askBalance(real, of, undefined);
-    expectSame('the balance', answer, `${balanceMinor} at seq ${seq}`);
+    const state = model.wallets[of.place];
+    const { answer, rest } = await askBalance(real, of, undefined);
+    expectSame('the balance', answer, `${state.balanceMinor} at seq ${state.seq}`);
+    const { heldMinor, overdraftMinor } = state;
+    expectSame('the rest of it', rest, [heldMinor, availableOf(state), overdraftMinor].join());
     model.answers += 1;
   },
   toString: () => `balance of ${describe(of)}`,
@@ -63,7 +66,7 @@ export const reportStatement = (of: Question): Command => ({
   run: async (model, real) => {
     const { done, balanceMinor } = model.wallets[of.place];
     const { text, ids, closingMinor, from, to } = await askStatement(real, of);
-    expectSame('the lines of the statement', ids, [...done.keys()]);
+    expectSame('the lines of the statement', ids, listMoved(done));
     expectSame('the closing balance', closingMinor, balanceMinor);
     const ask = async (): Promise<string> => (await askStatement(real, of, from, to)).text;
     real.reports.push({ what: `the statement to ${to.toISOString()}`, text, ask });
@@ -88,7 +91,7 @@ async function askBalance(
   real: Real,
   { place, caller }: Question,
   at: Date | undefined,
-): Promise<{ readonly answer: string; readonly asOf: Date }> {
+): Promise<{ readonly answer: string; readonly rest: string; readonly asOf: Date }> {
   const request = { ...ownerOf(real, place, caller), ...(at === undefined ? {} : { at }) };
   const token = tokenOf(real, caller);
   const method = WalletServiceService.getBalance;
@@ -96,7 +99,9 @@ async function askBalance(
   if (!answer.ok) throw new Error(`a balance was refused with ${answer.reason}`);
   const { wallet: found, asOf } = answer.value;
   const text = `${found?.balanceMinor ?? 0n} at seq ${found?.seq ?? 0n}`;
-  return { answer: text, asOf: asOf ?? new Date(NaN) };
+  const { heldMinor = 0n, overdraftLimitMinor = 0n } = found ?? {};
+  const rest = [heldMinor, found?.availableMinor ?? 0n, overdraftLimitMinor].join();
+  return { answer: text, rest, asOf: asOf ?? new Date(NaN) };
 }
 
 function ownerOf(real: Real, place: Place, caller: Caller) {

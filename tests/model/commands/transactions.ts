@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+
 import type { AsyncCommand } from 'fast-check';
 
 import {
@@ -12,7 +14,8 @@ import { sendAll } from '../../support/grpc/stream.ts';
 import type { OperationName } from '../../support/ledger/wallet-model.ts';
 import type { Caller, Model, Sent } from '../model.ts';
 import { tokenOf, type Real } from '../real.ts';
-import { decideNext, isPossible, toSent, type Draft, type Expected } from './drafts.ts';
+import { decideGroup, decideNext, type Expected } from './decisions.ts';
+import { isPossible, toSent, type Draft } from './drafts.ts';
 import { expectSame } from './expect.ts';
 
 type Command = AsyncCommand<Model, Real>;
@@ -80,6 +83,23 @@ const sendBatch: Send = async (real, caller, items) => {
   return answer.value.results;
 };
 
+/** Several new requests in one call that happen together, or not at all. */
+export const sendGroup = ({ caller, drafts }: Omit<Bundle, 'how'>): Command => ({
+  check: (model) => drafts.every((draft) => isPossible(model, draft, caller)),
+  run: async (model, real) => {
+    const groupId = randomUUID();
+    const group = drafts.map((draft) => ({ ...toSent(model, real, draft, caller), groupId }));
+    const expected = decideGroup(model, group);
+    const results = await sendBatch(real, caller, group.map(toItem));
+    expectSame('the number of results', results.length, group.length);
+    results.forEach((result, i) => {
+      const [of, due] = [group[i], expected[i]];
+      if (of && due) expectAnswer(model, of, readResult(result), due);
+    });
+  },
+  toString: () => `${nameOf(caller)}: a group of ${drafts.map(describe).join(', ')}`,
+});
+
 const streamIn =
   (size: number): Send =>
   async (real, caller, items) => {
@@ -94,14 +114,21 @@ const streamIn =
 const wireOf = (operation: OperationName): Operation =>
   Operation[operation.toUpperCase() as keyof typeof Operation];
 
-function toItem({ caller, request }: Sent): TransactionItem {
-  const { key, wallet, operation, amountMinor, parentId, merchant } = request;
+const daySeconds = 86_400n;
+
+function toItem({ caller, request, groupId }: Sent): TransactionItem {
+  const { key, wallet, operation, amountMinor, parentId, merchant, payeeId, keepsRest } = request;
   return item({
     ...{ currency: wallet.currency, operation: wireOf(operation), idempotencyKey: key },
     ...(caller === 'staff' ? { userId: wallet.userId } : {}),
     ...(amountMinor === undefined ? {} : { amountMinor }),
     ...(parentId === undefined ? {} : { parentId }),
     ...(merchant === undefined ? {} : { merchant }),
+    ...(payeeId === undefined ? {} : { toUserId: payeeId }),
+    ...(keepsRest === undefined ? {} : { keepRest: keepsRest }),
+    ...(groupId === undefined ? {} : { groupId }),
+    // No clock of a run steps so far.
+    ...(operation === 'hold' ? { expiresInSeconds: daySeconds } : {}),
   });
 }
 
@@ -120,7 +147,7 @@ function expectAnswer(model: Model, { request }: Sent, found: Found, expected: E
     expectSame(what, typeof found === 'string' ? found : 'accepted', expected.reason);
     return;
   }
-  const { id, seq, amountMinor, isReplayed, balanceMinor } = expected;
+  const { id, seq, amountMinor, isReplayed, balanceMinor, heldMinor } = expected;
   const done = typeof found === 'string' ? undefined : found.transaction;
   expectSame(
     what,
@@ -129,6 +156,7 @@ function expectAnswer(model: Model, { request }: Sent, found: Found, expected: E
   );
   if (balanceMinor !== undefined) {
     expectSame(`${what}: the balance`, done?.balanceAfterMinor, balanceMinor);
+    expectSame(`${what}: what is reserved`, done?.heldAfterMinor ?? 0n, heldMinor);
   }
 }
 
@@ -137,6 +165,12 @@ export const nameOf = (caller: Caller): string =>
 
 function describe(draft: Draft): string {
   if (draft.kind === 'move') return `${draft.operation} ${draft.amountMinor} on ${draft.place}`;
-  if (draft.kind === 'undo') return `${draft.operation} of ${draft.parentAt} on ${draft.place}`;
+  if (draft.kind === 'hold') {
+    return `hold ${draft.amountMinor} on ${draft.place}${draft.isForOther ? ', for the other' : ''}`;
+  }
+  if (draft.kind === 'undo' || draft.kind === 'use') {
+    const part = draft.amountMinor === undefined ? '' : `${draft.amountMinor} `;
+    return `${draft.operation} of ${part}of ${draft.parentAt} on ${draft.place}`;
+  }
   return draft.kind === 'repeat' ? `again ${draft.at}` : `the key of ${draft.at}, another amount`;
 }

@@ -1,5 +1,6 @@
 import type { Defect } from './defect.ts';
 import { fileDefects } from './file-defects.ts';
+import { holdDefects } from './hold-defects.ts';
 
 const admission = 'daemon/platform/grpc/admission';
 const consumers = ['tests/consumers.int.test.ts'];
@@ -31,9 +32,12 @@ const messages: Readonly<Record<string, Defect>> = {
   },
   'later messages of a locked wallet go on': {
     file: 'daemon/wallet/events/emitted-consumer.ts',
-    find: 'isCancelled: ({ wallet }: Command) => stopped.has(wallet.id),',
+    find: 'isCancelled: (command: Command) => stopped.find(command) !== undefined,',
     replace: 'isCancelled: () => false,',
-    tests: ['daemon/wallet/events/emitted-consumer.test.ts'],
+    tests: [
+      'daemon/wallet/events/emitted-consumer.test.ts',
+      'daemon/wallet/events/handling.test.ts',
+    ],
   },
   'messages go on while the outbox is full': {
     file: 'daemon/wallet/events/emitted-consumer.ts',
@@ -88,9 +92,39 @@ const messages: Readonly<Record<string, Defect>> = {
 const ledger: Readonly<Record<string, Defect>> = {
   'a replay does not compare the parent': {
     file: 'daemon/wallet/domain.ts',
-    find: '    original.parentId === parentId &&\n',
-    replace: '',
+    find: ' || original.parentId !== parentId) return false;',
+    replace: ') return false;',
     tests: ['daemon/wallet/domain.test.ts'],
+  },
+  'a freeze since the wallet was remembered does not count': {
+    file: 'daemon/wallet/store/writes.ts',
+    find: ' w.terms_no = u.was_terms_no AND',
+    replace: '',
+    tests: ['daemon/wallet/commit/optimistic-conflict.int.test.ts'],
+  },
+  'a command on two wallets is committed beside a commit that has the other one': {
+    file: 'daemon/wallet/commit/schedule/commit-queue.ts',
+    find: 'const other = owners.findOther(keys, batch);',
+    replace: 'const other = owners.findOther(keys.slice(0, 1), batch);',
+    tests: ['daemon/wallet/commit/schedule/scheduler.test.ts'],
+  },
+  'a command passes an earlier one that waits': {
+    file: 'daemon/wallet/commit/schedule/commit-queue.ts',
+    find: 'keys.some(isClosed) || ',
+    replace: '',
+    tests: ['daemon/wallet/commit/schedule/commit-queue.test.ts'],
+  },
+  'what waits for two commits loses its place when one of them ends': {
+    file: 'daemon/wallet/commit/schedule/wallet-owners.ts',
+    find: '(owner ?? blocker).behind.add(item);',
+    replace: 'blocker.behind.add(item);',
+    tests: ['daemon/wallet/commit/schedule/commit-queue.test.ts'],
+  },
+  'a later credit raises what a forced undo has reached': {
+    file: 'daemon/wallet/commit/locked-updates.ts',
+    find: 'lowest.set(wallet.id, balanceAfterMinor);',
+    replace: 'lowest.set(wallet.id, balanceAfterMinor + 300n);',
+    tests: ['daemon/wallet/commit/two-wallets.int.test.ts'],
   },
   'the tag of COMMIT is ignored': {
     file: 'daemon/platform/db/transaction.ts',
@@ -192,4 +226,5 @@ export const defects: Readonly<Record<string, Defect>> = {
   ...ledger,
   ...limits,
   ...fileDefects,
+  ...holdDefects,
 };

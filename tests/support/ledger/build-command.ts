@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 
 import { transactionIdOf, walletIdOf } from '../../../core/ids.ts';
-import type { Command, WalletRef } from '../../../daemon/wallet/domain.ts';
+import { walletsOf, type Command, type WalletRef } from '../../../daemon/wallet/domain.ts';
 
 /** A user's wallet in a currency. */
 export const walletRefOf = (userId: string, currency = 'BRL', exponent = 2): WalletRef => ({
@@ -32,6 +32,17 @@ export function buildCommand(userId: string, fields: Partial<Command> = {}): Com
     metadata: {},
     callerClass,
     actor: userId,
+    more: undefined,
     ...fields,
   };
+}
+
+/** The same commands as an atomic group. */
+export function buildGroup(
+  commands: readonly Command[],
+  groupId: string = randomUUID(),
+): Command[] {
+  const wallets = new Map(commands.flatMap(walletsOf).map((ref) => [ref.id, ref]));
+  const group = { size: commands.length, wallets: [...wallets.values()] };
+  return commands.map((command) => ({ ...command, more: { ...command.more, groupId, group } }));
 }

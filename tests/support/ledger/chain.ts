@@ -10,6 +10,8 @@
  * - Fields of the genesis hash: `genesis`, wallet id, user id, currency.
  * - Fields of a transaction: id, seq, operation, signed amount, balance after, contra account,
  *   parent id, source, actor, description, metadata, time in milliseconds since 1970.
+ *   Where one of them is not absent, these follow: held, held after, parent used, group id; a
+ *   number of 0 is absent.
  * - Metadata is a JSON array of pairs in the order of their keys, and absent where there is none.
  */
 import { createHash } from 'node:crypto';
@@ -20,8 +22,18 @@ const operationNames: Readonly<Record<number, string>> = {
   3: 'purchase',
   4: 'reversal',
   5: 'cancellation',
+  6: 'transfer',
+  7: 'hold',
+  8: 'capture',
+  9: 'release',
+  11: 'fee',
 };
-const sourceNames: Readonly<Record<number, string>> = { 1: 'grpc', 2: 'message' };
+/** The text of each source, by its code. */
+export const sourceNames: Readonly<Record<number, string>> = {
+  1: 'grpc',
+  2: 'message',
+  3: 'system',
+};
 
 /** A row of `transactions`, as the driver reads it. */
 export type LedgerRow = {
@@ -37,6 +49,10 @@ export type LedgerRow = {
   readonly description: string | null;
   readonly metadata: Readonly<Record<string, string>> | null;
   readonly at_ms: string;
+  readonly held?: string | null;
+  readonly held_after?: string | null;
+  readonly parent_used?: string | null;
+  readonly group_id?: string | null;
 };
 
 /** The hash that the first transaction of a wallet follows. */
@@ -60,8 +76,15 @@ export const expectedHash = (previous: string, row: LedgerRow): string =>
       row.description,
       metadataText(row.metadata ?? {}),
       row.at_ms,
+      ...restOf(row),
     ]),
   );
+
+function restOf(row: LedgerRow): readonly (string | null)[] {
+  const { held = null, held_after = null, parent_used = null, group_id = null } = row;
+  const rest = [held, held_after, parent_used, group_id];
+  return rest.every((field) => field === null) ? [] : rest;
+}
 
 function metadataText(metadata: Readonly<Record<string, string>>): string | null {
   const pairs = Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1));

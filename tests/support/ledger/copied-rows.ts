@@ -1,9 +1,15 @@
 import type { RowPage } from '../../../core/ledger-check/index.ts';
+import { sourceNames } from './chain.ts';
 import type { Entry, Line, Wallet } from './ledger-rows.ts';
 
 const epochMicros = 946_684_800_000_000n;
 
 const int2 = (value: number): Buffer => Buffer.of((value >> 8) & 0xff, value & 0xff);
+const int4 = (value: number): Buffer => {
+  const bytes = Buffer.alloc(4);
+  bytes.writeInt32BE(value);
+  return bytes;
+};
 const int8 = (value: bigint): Buffer => {
   const bytes = Buffer.alloc(8);
   bytes.writeBigInt64BE(value);
@@ -39,15 +45,18 @@ const shared = (row: Omit<Entry, 'source'> & { source: string }) => [
   orNull(row.description, text),
   orNull(row.metadata, text),
   int8(row.micros - epochMicros),
+  orNull(row.held, int8),
+  orNull(row.held_after, int8),
+  orNull(row.parent_used, int8),
+  orNull(row.group_id, uuid),
   hex(row.hash),
 ];
-
-const sources: Readonly<Record<number, string>> = { 1: 'grpc', 2: 'message' };
 
 export const toEntryRow = (entry: Entry): Buffer =>
   toRow([
     ...[uuid(entry.wallet_id), int8(BigInt(entry.seq))],
-    ...shared({ ...entry, source: sources[entry.source] ?? `source ${entry.source}` }),
+    ...shared({ ...entry, source: sourceNames[entry.source] ?? `source ${entry.source}` }),
+    ...[orNull(entry.parent_amount, int8), int8(entry.debited_after)],
   ]);
 
 export const toLineRow = (line: Line): Buffer =>
@@ -60,7 +69,9 @@ export const toWalletRow = (wallet: Wallet): Buffer =>
   toRow([
     ...[uuid(wallet.id), uuid(wallet.user_id), text(wallet.currency), int2(wallet.exponent)],
     ...[int8(wallet.balance), int8(BigInt(wallet.seq)), int8(wallet.last_micros - epochMicros)],
-    hex(wallet.last_hash),
+    ...[hex(wallet.last_hash), int8(wallet.debited), int8(wallet.held), int8(wallet.floor)],
+    ...[text(wallet.status), int8(wallet.overdraft_limit), int4(wallet.terms_no)],
+    orNull(wallet.next_expiry_micros, (micros) => int8(micros - epochMicros)),
   ]);
 
 /** Rows in pages of `size`. */

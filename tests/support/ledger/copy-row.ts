@@ -1,3 +1,4 @@
+import { toMoreColumns, type ChainedMore } from '../../../core/chain.ts';
 import { operationTable } from '../../../core/operations.ts';
 import type { StatementFileLine } from '../../../core/statement-format/index.ts';
 
@@ -11,12 +12,15 @@ export type RowRest = {
   readonly actor: string | undefined;
   /** As it is stored. */
   readonly metadata: string | undefined;
+  readonly more: ChainedMore | undefined;
 };
 
 const noRest: RowRest = {
   ...{ previousHash: '0'.repeat(64), hash: '0'.repeat(64), currency: 'BRL', parentId: undefined },
-  ...{ source: 'grpc', actor: 'a', metadata: undefined },
+  ...{ source: 'grpc', actor: 'a', metadata: undefined, more: undefined },
 };
+
+const noMore: Partial<ReturnType<typeof toMoreColumns>> = {};
 
 const int8 = (value: bigint): Buffer => {
   const bytes = Buffer.alloc(8);
@@ -31,6 +35,7 @@ const text = (value: string | undefined): Buffer | undefined =>
 export function toCopyRow(line: StatementFileLine, change: Partial<RowRest> = {}): Buffer {
   const rest = { ...noRest, ...change };
   const micros = (BigInt(line.occurredAtMs) - 946_684_800_000n) * 1_000n;
+  const { held, heldAfter, parentUsed, groupId } = rest.more ? toMoreColumns(rest.more) : noMore;
   const fields = [
     Buffer.from(rest.previousHash, 'hex'),
     uuid(line.transactionId),
@@ -45,6 +50,8 @@ export function toCopyRow(line: StatementFileLine, change: Partial<RowRest> = {}
     text(line.description),
     text(rest.metadata),
     int8(micros),
+    ...[held, heldAfter, parentUsed].map((value) => (value === undefined ? value : int8(value))),
+    groupId === undefined ? undefined : uuid(groupId),
     Buffer.from(rest.hash, 'hex'),
     text(rest.currency),
   ];

@@ -1,5 +1,4 @@
-import { walletIdOf } from '../../../core/ids.ts';
-import { expectedGenesis, expectedHash } from './chain.ts';
+import { expectedGenesis, expectedHash, sourceNames } from './chain.ts';
 
 /** Rows as the tables have them; times in microseconds since 1970, hashes in hex. */
 export type Entry = {
@@ -18,6 +17,12 @@ export type Entry = {
   metadata: string | null;
   micros: bigint;
   hash: string;
+  held: bigint | null;
+  held_after: bigint | null;
+  parent_used: bigint | null;
+  group_id: string | null;
+  parent_amount: bigint | null;
+  debited_after: bigint;
 };
 export type Line = Omit<Entry, 'source'> & {
   source: string;
@@ -30,70 +35,63 @@ export type Wallet = {
   user_id: string;
   currency: string;
   exponent: number;
+  status: string;
   balance: bigint;
+  debited: bigint;
+  held: bigint;
+  floor: bigint;
+  overdraft_limit: bigint;
+  terms_no: number;
+  next_expiry_micros: bigint | null;
   seq: number;
   last_micros: bigint;
   last_hash: string;
 };
-export type Ledger = { wallets: Wallet[]; entries: Entry[]; lines: Line[] };
+export type Hold = {
+  wallet_id: string;
+  id: string;
+  seq: number;
+  amount: bigint;
+  used: bigint;
+  captured: bigint;
+  state: 'open' | 'captured' | 'released' | 'expired';
+  contra_account: string;
+  placed_micros: bigint;
+  expires_micros: bigint;
+  closed_micros: bigint | null;
+};
+export type Ledger = { wallets: Wallet[]; entries: Entry[]; lines: Line[]; holds: Hold[] };
 
 const startMicros = BigInt(Date.UTC(2026, 0, 1)) * 1_000n;
-const texts = ['Lunch', 'Café; 2:ab', '東京', '', null] as const;
-const metadatas = [null, null, '{"order":"42","a":"b"}', '{"note":"é;1:"}'] as const;
+
+export const absolute = (value: bigint): bigint => (value < 0n ? -value : value);
+
+/** A wallet that has no entry. */
+export const newWallet = (id: string, userId: string): Wallet => ({
+  ...{ id, user_id: userId, currency: 'BRL', exponent: 2, status: 'active', balance: 0n },
+  ...{ debited: 0n, held: 0n, floor: 0n, seq: 0, last_micros: startMicros },
+  ...{ overdraft_limit: 0n, terms_no: 0, next_expiry_micros: null },
+  last_hash: expectedGenesis(id, userId, 'BRL'),
+});
 
 /**
- * A ledger with whole chains, one wallet for each number of entries. `random` gives numbers from 0
- * up to 1; the same numbers make the same ledger. Amounts are up to 10,000 times `unit`.
+ * Enters what an entry moves behind the last one of its wallet: numbers, sums and hash follow, in
+ * entry, wallet and line.
  */
-export function makeLedger(counts: readonly number[], random: () => number, unit = 1n): Ledger {
-  const ledger: Ledger = { wallets: [], entries: [], lines: [] };
-  const users = counts.map((count) => ({ id: randomId(random), count }));
-  const wallets = users.map((user) => ({ ...user, walletId: walletIdOf(user.id, 'BRL') }));
-  for (const { id, count, walletId } of wallets.sort(byWallet)) {
-    addWallet(ledger, { userId: id, walletId, count, unit }, random);
-  }
-  return ledger;
-}
-
-const byWallet = (a: { walletId: string }, b: { walletId: string }): number =>
-  a.walletId < b.walletId ? -1 : 1;
-
-function addWallet(
-  ledger: Ledger,
-  {
-    userId,
-    walletId,
-    count,
-    unit,
-  }: { userId: string; walletId: string; count: number; unit: bigint },
-  random: () => number,
-): void {
-  const genesis = expectedGenesis(walletId, userId, 'BRL');
-  let [hash, balance, micros] = [genesis, 0n, startMicros];
-  const undone = new Set<string>();
-  const own: Entry[] = [];
-  for (let seq = 1; seq <= count; seq += 1) {
-    micros += BigInt(Math.floor(random() * 5_000)) * 1_000n;
-    const parent = random() < 0.2 ? own.find((e) => canUndo(e, undone, balance)) : undefined;
-    const move = parent ? undo(parent) : spendOrDeposit(balance, random, unit);
-    if (parent) undone.add(parent.id);
-    balance += move.amount;
-    const entry: Entry = {
-      ...{ wallet_id: walletId, seq, id: randomId(random), balance_after: balance, ...move },
-      ...{ source: random() < 0.5 ? 1 : 2, actor: userId, hash: '', micros },
-      description: texts[Math.floor(random() * texts.length)] ?? null,
-      metadata: metadatas[Math.floor(random() * metadatas.length)] ?? null,
-    };
-    const previous_hash = hash;
-    entry.hash = hash = hashOf(previous_hash, entry);
-    own.push(entry);
-    ledger.lines.push(toLine(entry, { previous_hash, user_id: userId, currency: 'BRL' }));
-  }
-  ledger.entries.push(...own);
-  ledger.wallets.push({
-    ...{ id: walletId, user_id: userId, currency: 'BRL', exponent: 2, balance, seq: count },
-    ...{ last_micros: micros, last_hash: hash },
-  });
+export function enter(wallet: Wallet, entry: Entry): Line {
+  wallet.seq += 1;
+  wallet.balance += entry.amount;
+  if (entry.amount < 0n) wallet.debited -= entry.amount;
+  wallet.held += entry.held ?? 0n;
+  if (wallet.balance < wallet.floor) wallet.floor = wallet.balance;
+  const previous_hash = wallet.last_hash;
+  Object.assign(entry, { wallet_id: wallet.id, seq: wallet.seq });
+  Object.assign(entry, { balance_after: wallet.balance, debited_after: wallet.debited });
+  entry.held_after = wallet.held === 0n ? null : wallet.held;
+  entry.hash = wallet.last_hash = hashOf(previous_hash, entry);
+  wallet.last_micros = entry.micros;
+  const { user_id, currency } = wallet;
+  return toLine(entry, { previous_hash, user_id, currency });
 }
 
 /** The hash that an entry has behind another one. */
@@ -105,33 +103,17 @@ const hashOf = (previous: string, entry: Entry): string =>
     balance_after: String(entry.balance_after),
     metadata: JSON.parse(entry.metadata ?? 'null') as Record<string, string> | null,
     at_ms: String(entry.micros / 1_000n),
+    held: textOf(entry.held),
+    held_after: textOf(entry.held_after),
+    parent_used: textOf(entry.parent_used),
   });
+
+const textOf = (value: bigint | null): string | null => value?.toString() ?? null;
 
 const toLine = (
   entry: Entry,
   rest: Pick<Line, 'previous_hash' | 'user_id' | 'currency'>,
-): Line => ({ ...entry, source: entry.source === 1 ? 'grpc' : 'message', ...rest });
-
-const canUndo = (entry: Entry, undone: ReadonlySet<string>, balance: bigint): boolean =>
-  entry.operation <= 3 && !undone.has(entry.id) && balance - entry.amount >= 0n;
-
-type Move = Pick<Entry, 'operation' | 'amount' | 'contra_account' | 'parent_id'>;
-
-const undo = (parent: Entry): Move => ({
-  ...{ operation: 4, amount: -parent.amount, contra_account: parent.contra_account },
-  parent_id: parent.id,
-});
-
-function spendOrDeposit(balance: bigint, random: () => number, unit: bigint): Move {
-  const wanted = unit * BigInt(1 + Math.floor(random() * 10_000));
-  const isDeposit = wanted > balance || random() < 0.5;
-  if (isDeposit) {
-    return { operation: 1, amount: wanted, contra_account: 'external:cash', parent_id: null };
-  }
-  const isPurchase = random() < 0.5;
-  const contra_account = isPurchase ? 'merchant:Café' : 'external:cash';
-  return { operation: isPurchase ? 3 : 2, amount: -wanted, contra_account, parent_id: null };
-}
+): Line => ({ ...entry, source: sourceNames[entry.source] ?? '', ...rest });
 
 /** A UUID from random numbers. */
 export function randomId(random: () => number): string {

@@ -1,10 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import pg from 'pg';
+import type pg from 'pg';
 
 import type { TestDatabase } from '../postgres/database.ts';
 import { findLedgerFaults } from './faults.ts';
+import { queryUrl } from '../postgres/client.ts';
 
 type Secrets = {
   socketDir: string;
@@ -35,14 +36,7 @@ export async function queryService<Row extends pg.QueryResultRow>(
   values: unknown[] = [],
 ): Promise<Row[]> {
   const { owner } = await readUrls(dataDir);
-  const client = new pg.Client({ connectionString: owner(service) });
-  client.on('error', () => undefined);
-  await client.connect();
-  try {
-    return (await client.query<Row>(text, values)).rows;
-  } finally {
-    await client.end();
-  }
+  return queryUrl<Row>(owner(service), text, values);
 }
 
 /**

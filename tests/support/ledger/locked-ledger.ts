@@ -22,11 +22,19 @@ export function toModelRow(
   userId: string,
   currency: string,
   trueCurrency = currency,
+  toUserId?: string,
 ): ModelRow {
-  const item = TransactionItem.fromPartial({ userId, currency, idempotencyKey: `key ${row}` });
+  const idempotencyKey = `key ${row}`;
+  const item = TransactionItem.fromPartial({ userId, currency, toUserId, idempotencyKey });
   const text = { operation: 'deposit', amount: '1.00', currency: trueCurrency, user: userId };
   return { row, userId, item, text, wasSent: false, trueCurrency };
 }
+
+/** The wallets that a row concerns: two for a transfer. */
+export const walletsOf = ({ userId, trueCurrency, item }: ModelRow): readonly string[] =>
+  [userId, ...(item.toUserId === undefined ? [] : [item.toUserId])].map(
+    (user) => `${user} ${trueCurrency}`,
+  );
 
 /**
  * A ledger behind streams, as far as the order of a batch is concerned: a wallet that is locked is
@@ -42,24 +50,22 @@ export function createLockedLedger(
     readonly isAway?: () => boolean;
   },
 ) {
-  const walletOfKey = new Map(
-    rows.map((row) => [row.item.idempotencyKey, `${row.userId} ${row.trueCurrency}`]),
-  );
+  const walletsOfKey = new Map(rows.map((row) => [row.item.idempotencyKey, walletsOf(row)]));
   const locked = new Set<string>();
   const done = new Map<string, string[]>();
   const keys = new Set<string>();
   let streams = 0;
 
   const decide = (key: string, stopped: Set<string>): TransactionResult['outcome'] => {
-    const wallet = walletOfKey.get(key) ?? '';
-    if (stopped.has(wallet) || locked.has(wallet)) {
-      stopped.add(wallet);
+    const wallets = walletsOfKey.get(key) ?? [];
+    if (wallets.some((wallet) => stopped.has(wallet) || locked.has(wallet))) {
+      for (const wallet of wallets) stopped.add(wallet);
       const value = { reason: 'WALLET_BUSY', message: 'it is locked', metadata: {} };
       return { $case: 'refusal', value };
     }
     const replayed = keys.has(key);
     keys.add(key);
-    if (!replayed) {
+    for (const wallet of replayed ? [] : wallets) {
       const before = done.get(wallet);
       if (before) before.push(key);
       else done.set(wallet, [key]);

@@ -1,6 +1,6 @@
 import { createHash, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 
-import { chainHash, contentDigest, genesisHash } from '../../../core/chain.ts';
+import { chainHash, contentDigest, genesisHash, toChainedMore } from '../../../core/chain.ts';
 import { formatCheckpoint, keyIdOf, signCheckpoint } from '../../../core/checkpoint.ts';
 import { walletIdOf } from '../../../core/ids.ts';
 import { createStatementWriter } from '../../../core/statement-format/index.ts';
@@ -21,16 +21,31 @@ type ModelWallet = {
 };
 
 /** Wallets that differ in everything, with random entries and texts of every kind. */
-export function makeModelWallet(seed: number, count: number, startMs: number): ModelWallet {
+export function makeModelWallet(
+  seed: number,
+  count: number,
+  startMs: number,
+  make = makeLines,
+): ModelWallet {
   const userId = `00000000-0000-4000-8000-${seed.toString(16).padStart(12, '0')}`;
   const currency = ['BRL', 'JPY', 'KWD'][seed % 3] ?? 'BRL';
   const walletId = walletIdOf(userId, currency);
   let hash = genesisHash(walletId, userId, currency);
-  const entries = makeLines(seed, count, startMs).map((line, i): ProofEntry => {
-    const { transactionId: id, ...shown } = line;
+  const entries = make(seed, count, startMs).map((line, i): ProofEntry => {
+    const { transactionId: id, heldMinor, heldAfterMinor, ...shown } = line;
     const metadata = i % 4 === 1 ? { zeta: 'ação', '10': 'a', '9': `"${i}"` } : {};
     const parentId = i % 5 === 2 ? `00000000-0000-5000-8000-${'a'.repeat(12)}` : undefined;
-    const chained = { ...shown, id, metadata, parentId, source: i % 2 === 0 ? 'grpc' : 'message' };
+    const chained = {
+      ...shown,
+      id,
+      metadata,
+      more: toChainedMore({
+        ...{ held: heldMinor, heldAfter: heldAfterMinor, groupId: undefined },
+        parentUsed: i % 7 === 3 ? BigInt(i) : undefined,
+      }),
+      parentId,
+      source: i % 2 === 0 ? 'grpc' : 'message',
+    };
     const fields = { ...chained, actor: i % 3 === 0 ? userId : 'shop' };
     hash = chainHash(hash, fields);
     return { ...fields, hash };
@@ -169,6 +184,8 @@ function writeModelFile(
   period: { readonly fromMs: number; readonly toMs: number },
 ): Buffer {
   const lines = entries.slice(firstSeq - 1, Math.max(lastSeq, firstSeq - 1));
+  const shown = lines.filter(({ amountMinor }) => file.hasHolds || amountMinor !== 0n);
+  const last = lines.at(-1) ?? entries[firstSeq - 2];
   const sum = (sign: bigint) =>
     lines.reduce((all, l) => (l.amountMinor * sign > 0n ? all + l.amountMinor * sign : all), 0n);
   const writer = createStatementWriter(
@@ -177,12 +194,17 @@ function writeModelFile(
       ...{ walletId, currency, ...period, timezone },
       ...{ totalDebitMinor: sum(-1n), totalCreditMinor: sum(1n) },
       openingMinor: entries[firstSeq - 2]?.balanceAfterMinor ?? 0n,
-      closingMinor: (lines.at(-1) ?? entries[firstSeq - 2])?.balanceAfterMinor ?? 0n,
+      closingMinor: last?.balanceAfterMinor ?? 0n,
+      heldClosingMinor: file.hasHolds ? (last?.more?.heldAfterMinor ?? 0n) : undefined,
     },
     file,
   );
-  const texts = lines.map((line) => writer.line({ ...line, transactionId: line.id }));
-  return Buffer.from([writer.begin(), ...texts, writer.end()].join(''));
+  const head = writer.begin();
+  const texts = shown.map(({ more, ...line }) => {
+    const held = { heldMinor: more?.heldMinor, heldAfterMinor: more?.heldAfterMinor };
+    return writer.line({ ...line, ...held, transactionId: line.id });
+  });
+  return Buffer.from([head, ...texts, writer.end()].join(''));
 }
 
 /** The bytes of a proof with these parts. */

@@ -62,6 +62,71 @@ export function makeLines(seed: number, count: number, startMs: number, stepMs =
   return lines;
 }
 
+/**
+ * The same wallet after staff forced an undo: below zero for a while, and with transfers to and
+ * from another user. It begins with a balance that its first line does not say.
+ */
+export function makeOverdrawnLines(seed: number, count: number, startMs: number) {
+  const lines = makeLines(seed, count, startMs);
+  const debtMinor = (lines.at(-1)?.balanceAfterMinor ?? 0n) / 2n + 1n;
+  return lines.map((line): StatementFileLine => {
+    const balanceAfterMinor = line.balanceAfterMinor - debtMinor;
+    if (line.seq % 3n !== 0n) return { ...line, balanceAfterMinor };
+    const contraAccount = 'user:1b6f3f0e-6f0c-4f0e-9a51-5b1b5c1f7a11';
+    return { ...line, balanceAfterMinor, operation: 'transfer', contraAccount };
+  });
+}
+
+/**
+ * A wallet with holds, their captures and releases, and an overdraft: every third line or so moves
+ * no money, and the balance is below zero now and then.
+ */
+export function makeHoldLines(seed: number, count: number, startMs: number, stepMs = 3_600_000) {
+  const random = createRandom(seed);
+  const overdraftMinor = 100_000n;
+  const lines: StatementFileLine[] = [];
+  const open: bigint[] = [];
+  let [balanceMinor, occurredAtMs] = [0n, startMs];
+  const below = (limit: bigint): bigint => 1n + BigInt(Math.floor(random() * Number(limit)));
+  const reserved = (): bigint => open.reduce((sum, left) => sum + left, 0n);
+  const act = (): Pick<StatementFileLine, 'operation' | 'amountMinor' | 'contraAccount'> => {
+    const availableMinor = balanceMinor + overdraftMinor - reserved();
+    const [chance, left] = [random(), open.at(-1)];
+    if (left !== undefined && chance < 0.2) {
+      const part = below(left);
+      // The rest stays reserved, or is released with it.
+      open.splice(-1, 1, ...(part < left && random() < 0.5 ? [left - part] : []));
+      return { operation: 'capture', amountMinor: -part, contraAccount: 'merchant:Hotel' };
+    }
+    if (left !== undefined && chance < 0.4) {
+      open.pop();
+      return { operation: 'release', amountMinor: 0n, contraAccount: 'merchant:Hotel' };
+    }
+    if (availableMinor > 1n && chance < 0.6) {
+      open.push(below(availableMinor));
+      return { operation: 'hold', amountMinor: 0n, contraAccount: 'merchant:Hotel' };
+    }
+    if (availableMinor > 1n && chance < 0.8) {
+      const contraAccount = 'external:cash';
+      return { operation: 'withdraw', amountMinor: -below(availableMinor), contraAccount };
+    }
+    return { operation: 'deposit', amountMinor: below(50_000n), contraAccount: 'external:cash' };
+  };
+  for (let seq = 1n; seq <= BigInt(count); seq += 1n) {
+    occurredAtMs += Math.floor(random() * stepMs);
+    const before = reserved();
+    const made = act();
+    balanceMinor += made.amountMinor;
+    lines.push({
+      ...{ seq, occurredAtMs, ...made, balanceAfterMinor: balanceMinor },
+      transactionId: `00000000-0000-5000-8000-${seq.toString(16).padStart(12, '0')}`,
+      description: random() < 0.3 ? 'Room 12' : undefined,
+      ...{ heldMinor: reserved() - before || undefined, heldAfterMinor: reserved() || undefined },
+    });
+  }
+  return lines;
+}
+
 /** What the statement of the lines after the first `skipped` says besides them. */
 export function headOf(
   currency: string,

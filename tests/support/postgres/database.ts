@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
 
-import pg from 'pg';
+import type pg from 'pg';
 import { inject } from 'vitest';
 
 import { createDb, type Db } from '../../../daemon/platform/db/db.ts';
 import { createLog } from '../../../daemon/platform/log.ts';
+import { queryUrl, withClient } from './client.ts';
 
 export type TestDatabase = {
   readonly db: Db;
@@ -40,21 +41,10 @@ export async function createTestDatabase(
     ownerUrl,
     superUrl,
     query: <Row extends pg.QueryResultRow>(text: string, values: unknown[] = []) =>
-      withClient(superUrl, async (client) => (await client.query<Row>(text, values)).rows),
+      queryUrl<Row>(superUrl, text, values),
     drop: async () => {
       await db.close();
       await withClient(adminUrl, (client) => client.query(`DROP DATABASE ${name} WITH (FORCE)`));
     },
   };
-}
-
-async function withClient<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({ connectionString: url });
-  client.on('error', () => undefined);
-  await client.connect();
-  try {
-    return await work(client);
-  } finally {
-    await client.end();
-  }
 }

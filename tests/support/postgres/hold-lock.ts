@@ -1,6 +1,5 @@
-import pg from 'pg';
-
 import { walletIdOf } from '../../../core/ids.ts';
+import { connectClient } from './client.ts';
 
 /** Begins a transaction on a connection of its own and runs `text` in it; the result ends both. */
 export async function holdLock(
@@ -8,11 +7,14 @@ export async function holdLock(
   text: string,
   values: readonly unknown[] = [],
 ): Promise<() => Promise<void>> {
-  const client = new pg.Client({ connectionString: databaseUrl });
-  client.on('error', () => undefined);
-  await client.connect();
-  await client.query('BEGIN');
-  await client.query(text, [...values]);
+  const client = await connectClient(databaseUrl);
+  try {
+    await client.query('BEGIN');
+    await client.query(text, [...values]);
+  } catch (err) {
+    await client.end().catch(() => undefined);
+    throw err;
+  }
   return () => client.end();
 }
 

@@ -3,10 +3,9 @@ import { writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import pg from 'pg';
-
 import { findFreePort } from '../free-port.ts';
 import { findRunAs, makeServerFolder, stopChild, waitUntil } from './server.ts';
+import { withClient } from './client.ts';
 
 export type PoolMode = 'session' | 'transaction' | 'statement';
 
@@ -67,8 +66,5 @@ export async function startPooler(
 
 async function probe(port: number): Promise<void> {
   const connectionString = `postgres://super@127.0.0.1:${port}/postgres`;
-  const client = new pg.Client({ connectionString });
-  client.on('error', () => undefined);
-  await client.connect();
-  await client.end();
+  await withClient(connectionString, () => Promise.resolve());
 }

@@ -12,9 +12,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
-import pg from 'pg';
+import type pg from 'pg';
 
 import { findFreePort } from '../free-port.ts';
+import { queryUrl } from './client.ts';
 
 /** A server of the test's own, of Debian's package: it has TLS, and can be copied to a standby. */
 export type PostgresServer = {
@@ -120,16 +121,8 @@ async function run(folder: string, settings: Settings): Promise<PostgresServer> 
     stdio: ['ignore', 'ignore', 'ignore'],
   });
   const adminUrl = `postgres://super@localhost/postgres?host=${folder}&port=${port}`;
-  const query = async <Row extends pg.QueryResultRow>(text: string): Promise<Row[]> => {
-    const client = new pg.Client({ connectionString: adminUrl });
-    client.on('error', () => undefined);
-    await client.connect();
-    try {
-      return (await client.query<Row>(text)).rows;
-    } finally {
-      await client.end();
-    }
-  };
+  const query = <Row extends pg.QueryResultRow>(text: string): Promise<Row[]> =>
+    queryUrl<Row>(adminUrl, text);
   await waitUntil(() => query('SELECT 1'), child);
   return {
     port,

@@ -2,12 +2,12 @@ import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import pg from 'pg';
 import type { TestProject } from 'vitest/node';
 
 import { startEmbedded } from '../../../daemon/embedded/index.ts';
 import { createLog } from '../../../daemon/platform/log.ts';
 import { migrate } from '../../../daemon/platform/db/migrate/migrate.ts';
+import { connectClient } from './client.ts';
 
 export type TestServer = {
   /** As superuser, to the database `postgres`. */
@@ -59,8 +59,7 @@ async function findAdminUrl(
   url: URL,
   secrets: { socketDir: string; adminPassword: string },
 ): Promise<string> {
-  const owner = new pg.Client({ connectionString: url.href });
-  await owner.connect();
+  const owner = await connectClient(url.href);
   try {
     const { rows } = await owner.query<{ rolname: string }>(
       'SELECT rolname FROM pg_roles WHERE rolsuper ORDER BY oid LIMIT 1',

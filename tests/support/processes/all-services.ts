@@ -57,8 +57,10 @@ export async function startAllServices(isFastPathOn = true): Promise<AllServices
     ...{ db: databases.wallet.db, commitDb: databases.wallet.db, broker, log, watch: unwatched },
     peers: { findUsers: authPeer.findUsers },
     config: {
-      ...{ queue: 'wallet_queue', amqpOperations: all, outboxLimit: 1_000, laneCount: 2 },
+      ...{ queue: 'wallet_queue', amqpOperations: all, outboxLimit: 1_000, maxCommits: 2 },
       ...{ defaultCurrency: 'BRL', selfServiceOperations: all, localOperations: all },
+      ...{ defaultLimits: new Map(), isTermsForAdmins: false },
+      holdDays: { standard: 7, longest: 30 },
     },
   });
   const statement = createStatement({
@@ -66,7 +68,12 @@ export async function startAllServices(isFastPathOn = true): Promise<AllServices
     peers: { ...walletPeer, findUser: authPeer.findUser },
     mailer: undefined,
     config: {
-      ...{ defaultCurrency: 'BRL', inlineDays: 15, exportRetentionDays: 30 },
+      ...{
+        defaultCurrency: 'BRL',
+        inlineDays: 15,
+        exportRetentionDays: 30,
+        searchKeys: ['reference'],
+      },
       ...{ queue: 'statement_queue', exportQueue: 'statement_export_queue' },
     },
   });

@@ -3,10 +3,11 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import pg from 'pg';
+import type pg from 'pg';
 
 import type { Environment } from '../../../scripts/product.ts';
 import { startPostgres, type PostgresServer } from '../postgres/server.ts';
+import { queryUrl } from '../postgres/client.ts';
 
 const services = ['auth', 'wallet', 'statement'] as const;
 
@@ -61,16 +62,8 @@ export async function createOwnSite(
       ...urls('app', ''),
     },
     owners: urls('owner', 'MIGRATION_'),
-    query: async <Row extends pg.QueryResultRow>(database: string, text: string) => {
-      const client = new pg.Client({ connectionString: server.url({ database }) });
-      client.on('error', () => undefined);
-      await client.connect();
-      try {
-        return (await client.query<Row>(text)).rows;
-      } finally {
-        await client.end();
-      }
-    },
+    query: <Row extends pg.QueryResultRow>(database: string, text: string) =>
+      queryUrl<Row>(server.url({ database }), text),
     dispose: async () => {
       await server.stop();
       rmSync(folder, { recursive: true, force: true });

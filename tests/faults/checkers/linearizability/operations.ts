@@ -1,7 +1,20 @@
 import type { EntryRow } from '../../../support/ledger/final-rows.ts';
-import { operationCodes, sizeOf, type Wanted } from '../../../support/ledger/wallet-model.ts';
+import {
+  accountOf,
+  isUndo,
+  operationCodes,
+  sizeOf,
+  type Done,
+  type Wanted,
+} from '../../../support/ledger/wallet-model.ts';
 import type { BalanceRead, Command, History } from '../../record/history.ts';
-import { listAsked, type Asked, type AttemptWith } from '../commands.ts';
+import {
+  indexEntries,
+  listAsked,
+  type EntryIndex,
+  type Asked,
+  type AttemptWith,
+} from '../commands.ts';
 import { describeCommand, differenceFromCommand } from '../contents.ts';
 import { groupBy } from '../group.ts';
 
@@ -17,6 +30,8 @@ type Timed = {
 export type Effect = Timed & {
   readonly kind: 'effect';
   readonly wanted: Wanted;
+  /** On the wallet at the other side: what it gets or gives, whatever was asked for. */
+  readonly side?: Done | undefined;
   /** As far as an answer, an event or the final ledger says. */
   readonly seq: number | undefined;
   readonly balanceAfterMinor: bigint | undefined;
@@ -31,6 +46,7 @@ export type Observation = Timed &
     | {
         readonly kind: 'refusal';
         readonly wanted: Wanted;
+        readonly side?: Done | undefined;
         readonly reason: string;
         readonly balanceMinor: bigint | undefined;
       }
@@ -51,34 +67,53 @@ export function listOperations(
   for (const { transactionId: id, atMs } of heard) {
     heardAtMs.set(id, Math.min(heardAtMs.get(id) ?? Infinity, atMs));
   }
-  const byId = entries && new Map(entries.map((entry) => [entry.id, entry]));
-  const found = new Set<string>();
+  const index = entries && indexEntries(entries);
+  const found = new Set<EntryRow>();
   const operations: (readonly [walletId: string, operation: WalletOperation])[] = [];
   for (const one of asked) {
     const { walletId, transactionId: id } = one.command;
-    for (const attempt of one.refused) operations.push([walletId, toRefusal(attempt)]);
-    const entry = byId?.get(id);
-    const isIt = byId && entry && isEntryOf(one.command, entry, byId);
-    if (isIt) found.add(id);
-    const effect = toEffect(one, heardAtMs.get(id) ?? Infinity, isIt ? entry : undefined);
-    if (effect && (!byId || effect.isRequired)) operations.push([walletId, effect]);
+    for (const attempt of listRefused(one).filter(isExplained)) operations.push(toRefusal(attempt));
+    const entry = index?.own(one.command).find((row) => isEntryOf(one.command, row, index));
+    if (entry) found.add(entry);
+    const effect = toEffect(one, heardAtMs.get(id) ?? Infinity, entry);
+    if (!effect || (index && !effect.isRequired)) continue;
+    operations.push([walletId, effect]);
+    const others = entry && one.command.pair ? (index?.others(one.command) ?? []) : [];
+    for (const other of others) {
+      found.add(other);
+      operations.push([other.wallet_id, toOther(effect, other)]);
+    }
   }
   for (const read of balances) {
     const operation = toRead(read);
     if (operation) operations.push([read.walletId, operation]);
   }
   for (const entry of entries ?? []) {
-    if (!found.has(entry.id)) operations.push([entry.wallet_id, toUnasked(entry)]);
+    if (!found.has(entry)) operations.push([entry.wallet_id, toUnasked(entry)]);
   }
   const grouped = groupBy(operations, ([walletId]) => walletId);
   return new Map([...grouped].map(([id, group]) => [id, group.map(([, one]) => one)]));
 }
 
-const isEntryOf = (
-  command: Command,
-  entry: EntryRow,
-  byId: ReadonlyMap<string, EntryRow>,
-): boolean => differenceFromCommand(command, entry, byId.get(command.parentId ?? '')) === undefined;
+/**
+ * A message is refused once: that is stored, and given again to whatever has its key. So it was
+ * decided after the first attempt began, and before the first answer.
+ */
+function listRefused({ command, attempts, refused }: Asked): readonly AttemptWith<'refused'>[] {
+  const [first] = refused;
+  if (command.callerClass !== 'message' || !first) return refused;
+  const startMs = Math.min(...attempts.map((attempt) => attempt.startMs));
+  return [{ ...first, startMs, endMs: Math.min(...refused.map(({ endMs }) => endMs)) }];
+}
+
+/** What depends on more than the wallet's state: its limits, the time, or others of a group. */
+const beyondState: ReadonlySet<string> = new Set(['LIMIT_EXCEEDED', 'HOLD_EXPIRED']);
+
+const isExplained = ({ command, outcome }: AttemptWith<'refused'>): boolean =>
+  command.groupId === undefined && !beyondState.has(outcome.reason);
+
+const isEntryOf = (command: Command, entry: EntryRow, index: EntryIndex): boolean =>
+  differenceFromCommand(command, entry, index.parent(command)) === undefined;
 
 const toWanted = ({
   transactionId,
@@ -86,8 +121,27 @@ const toWanted = ({
   amountMinor,
   parentId,
   merchant,
+  pair,
+  via,
+  payeeId,
+  keepsRest,
 }: Command): Wanted => ({
-  ...{ id: transactionId, operation, amountMinor, parentId, merchant },
+  ...{ id: transactionId, operation, amountMinor, parentId, merchant, via, keepsRest },
+  payeeId: payeeId ?? pair?.otherUserId,
+});
+
+/** The same moment on the wallet at the other side. */
+const toOther = (effect: Effect, entry: EntryRow): Effect => ({
+  ...{ ...effect, side: toSide(entry), seq: Number(entry.seq) },
+  ...{ balanceAfterMinor: BigInt(entry.balance_after), text: `the other side of ${effect.text}` },
+});
+
+/** What an entry does to its wallet, whatever was asked for. */
+const toSide = (entry: EntryRow): Done => ({
+  ...{ id: entry.id, operation: nameOf(entry), amountMinor: BigInt(entry.amount) },
+  ...{ contraAccount: entry.contra_account, parentId: entry.parent_id ?? undefined },
+  ...{ usedMinor: BigInt(entry.parent_used ?? 0), isRest: false },
+  heldMinor: BigInt(entry.held ?? 0),
 });
 
 /**
@@ -110,7 +164,8 @@ function toEffect(
   const seq = named.find((answer) => answer.seq !== undefined)?.seq ?? entry?.seq;
   const balance = named.find((answer) => answer.balanceAfterMinor !== undefined);
   return {
-    ...{ kind: 'effect', wanted: toWanted(command), isRequired, text: describeCommand(command) },
+    ...{ kind: 'effect', wanted: toWanted(command), isRequired, side: undefined },
+    text: describeCommand(command),
     startMs: Math.max(Math.min(...causes), ...own.map(({ startMs }) => startMs)),
     endMs: Math.min(heardAtMs, ...accepted.map(({ endMs }) => endMs)),
     seq: seq === undefined ? undefined : Number(seq),
@@ -118,12 +173,31 @@ function toEffect(
   };
 }
 
-function toRefusal({ command, outcome, startMs, endMs }: AttemptWith<'refused'>): Observation {
+/**
+ * The wallet whose state must explain a refusal: the other one where an undo takes money from it
+ * that is not there.
+ */
+function toRefusal({
+  command,
+  outcome,
+  startMs,
+  endMs,
+}: AttemptWith<'refused'>): readonly [walletId: string, seen: Observation] {
   const { reason, balanceMinor } = outcome;
-  return {
-    ...{ kind: 'refusal', wanted: toWanted(command), reason, balanceMinor, startMs, endMs },
+  const { pair, operation, amountMinor = 0n, transactionId: id } = command;
+  const isOther = pair !== undefined && outcome.walletId === pair.otherWalletId;
+  const side: Done | undefined = isOther
+    ? {
+        ...{ id, operation, amountMinor: isUndo(operation) ? -amountMinor : amountMinor },
+        ...{ contraAccount: accountOf(pair.userId), parentId: command.parentId },
+        ...{ usedMinor: 0n, isRest: false, heldMinor: 0n },
+      }
+    : undefined;
+  const seen: Observation = {
+    ...{ kind: 'refusal', wanted: toWanted(command), side, reason, balanceMinor, startMs, endMs },
     text: `${reason} to ${describeCommand(command)}`,
   };
+  return [isOther ? pair.otherWalletId : command.walletId, seen];
 }
 
 function toRead({ isNow, answer, startMs, endMs }: BalanceRead): Observation | undefined {
@@ -136,15 +210,22 @@ function toRead({ isNow, answer, startMs, endMs }: BalanceRead): Observation | u
 
 const operationNames = Object.keys(operationCodes) as readonly (keyof typeof operationCodes)[];
 
+const nameOf = ({ operation: code }: EntryRow): keyof typeof operationCodes =>
+  operationNames.find((name) => operationCodes[name] === code) ?? 'deposit';
+
+/** The release of an expired hold, by walletd itself. */
+const ofSystem = 3;
+
 /** An entry that the record does not have: it may be of any time. */
 function toUnasked(entry: EntryRow): Effect {
-  const { id, operation: code, amount, parent_id: parentId, contra_account: account } = entry;
-  const operation = operationNames.find((name) => operationCodes[name] === code) ?? 'deposit';
+  const { id, amount, parent_id: parentId, contra_account: account, source } = entry;
   const merchant = /^merchant:(.*)$/s.exec(account)?.[1];
+  const isSide = account.startsWith('user:') || source === ofSystem;
   const wanted = { amountMinor: sizeOf(BigInt(amount)), parentId: parentId ?? undefined, merchant };
   return {
-    ...{ kind: 'effect', wanted: { id, operation, ...wanted }, isRequired: true },
+    ...{ kind: 'effect', wanted: { id, operation: nameOf(entry), ...wanted }, isRequired: true },
     ...{ seq: Number(entry.seq), balanceAfterMinor: BigInt(entry.balance_after) },
     ...{ startMs: -Infinity, endMs: Infinity, text: `entry ${id}, which was not asked for` },
+    side: isSide ? toSide(entry) : undefined,
   };
 }

@@ -9,6 +9,8 @@ import type {
   ReportedBalance,
 } from '../../record/history.ts';
 import type { Run } from './good-run.ts';
+import { pick, replace, without } from './lists.ts';
+import { double, drop, dropSide, insertUnasked, swapNeighbours, undoTooMuch } from './rewrites.ts';
 import { toFinalRows } from './rows.ts';
 
 /** What a defect would have made of a run; undefined where the run has nothing to change. */
@@ -21,11 +23,6 @@ export type Corruption = {
   readonly corrupt: Corrupt;
 };
 
-const replace = <T>(list: readonly T[], one: T, other: T): readonly T[] =>
-  list.map((element) => (element === one ? other : element));
-const without = <T>(list: readonly T[], one: T): readonly T[] =>
-  list.filter((element) => element !== one);
-
 const withRows = ({ history, rows }: Run, change: Partial<FinalRows>): Run => ({
   history,
   rows: { ...rows, ...change },
@@ -34,10 +31,6 @@ const withHistory = ({ history, rows }: Run, change: Partial<History>): Run => (
   history: { ...history, ...change },
   rows,
 });
-
-/** A random one of a list; undefined if there is none. */
-const pick = <T>(random: Random, list: readonly T[]): T | undefined =>
-  list.length === 0 ? undefined : random.pick(list);
 
 /** Changes one entry in place: its hash no longer belongs to it. */
 const editEntry =
@@ -116,7 +109,8 @@ const keepRefused: Corrupt = (run, random) => {
   if (!refused) return undefined;
   const { transactionId: id, walletId, amountMinor, operation } = refused.command;
   const before = run.rows.entries.find((entry) => entry.wallet_id === walletId);
-  if (!before || amountMinor === undefined || operation === 'deposit') return undefined;
+  if (!before || amountMinor === undefined) return undefined;
+  if (operation !== 'withdraw' && operation !== 'purchase') return undefined;
   const entry: EntryRow = {
     ...{ ...before, id, operation: operation === 'withdraw' ? 2 : 3, source: 1 },
     ...{ amount: String(-amountMinor), parent_id: null },
@@ -154,43 +148,9 @@ const falseRefusal: Corrupt = (run, random) => {
     over !== 'message' && outcome?.kind === 'refused' && outcome.balanceMinor !== undefined;
   const attempt = pick(random, attempts.filter(isIt));
   if (!attempt) return undefined;
-  const command = { ...attempt.command, operation: 'deposit' as const, amountMinor: 1n };
+  const one = { operation: 'deposit' as const, amountMinor: 1n, pair: undefined };
+  const command = { ...attempt.command, ...one };
   return withHistory(run, { attempts: replace(attempts, attempt, { ...attempt, command }) });
-};
-
-/** Two entries of one wallet, the second right after the first, each in the other's place. */
-function swapNeighbours(
-  entries: readonly EntryRow[],
-  random: Random,
-): readonly EntryRow[] | undefined {
-  const places = entries.flatMap((entry, i) => {
-    const next = entries[i + 1];
-    const isPair = next?.wallet_id === entry.wallet_id && next.parent_id !== entry.id;
-    return isPair ? i : [];
-  });
-  const at = pick(random, places);
-  if (at === undefined) return undefined;
-  const [first, second] = entries.slice(at, at + 2);
-  if (!first || !second) return undefined;
-  return [...entries.slice(0, at), second, first, ...entries.slice(at + 2)];
-}
-
-const insertUnasked = (
-  entries: readonly EntryRow[],
-  random: Random,
-): readonly EntryRow[] | undefined => {
-  const entry = pick(random, entries);
-  return entry && [...entries, { ...entry, id: 'unasked', amount: '1', parent_id: null }];
-};
-
-const drop = (entries: readonly EntryRow[], random: Random): readonly EntryRow[] | undefined => {
-  const entry = pick(random, entries);
-  return entry && without(entries, entry);
-};
-
-const double = (entries: readonly EntryRow[], random: Random): readonly EntryRow[] | undefined => {
-  const entry = pick(random, entries);
-  return entry && [...entries, entry];
 };
 
 export const corruptions: readonly Corruption[] = [
@@ -225,6 +185,8 @@ export const corruptions: readonly Corruption[] = [
     checkers: ['answered once', 'retries'],
     corrupt: rewrite(double),
   },
+  { name: 'a side is lost', checkers: ['conservation'], corrupt: rewrite(dropSide) },
+  { name: 'an undo is too large', checkers: ['undos'], corrupt: rewrite(undoTooMuch) },
   { name: 'an entry was not asked for', checkers: ['retries'], corrupt: rewrite(insertUnasked) },
   {
     name: 'two entries are swapped',

@@ -13,6 +13,9 @@ export function toEntry(userId: string, done: Done, source: 1 | 2, atMs: number)
     ...{ id: done.id, seq: '0', operation: operationCodes[done.operation] },
     ...{ amount: String(done.amountMinor), balance_after: '0' },
     ...{ contra_account: done.contraAccount, parent_id: done.parentId ?? null },
+    held: done.heldMinor === 0n ? null : String(done.heldMinor),
+    ...{ held_after: null, group_id: null },
+    parent_used: done.usedMinor === 0n ? null : String(done.usedMinor),
     ...{ source, actor: userId, description: null, metadata: null, at_ms: String(atMs) },
     ...{ wallet_id: walletOf(userId, currency, 2).id, user_id: userId, currency, hash: '' },
   };

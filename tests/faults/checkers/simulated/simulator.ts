@@ -1,10 +1,17 @@
 import type { EntryRow, FinalRows, RefusalRow } from '../../../support/ledger/final-rows.ts';
 import {
+  accountOf,
   applyDone,
   createState,
   decideRequest,
+  decideSide,
+  isUndo,
+  sizeOf,
+  walletOf,
+  type Done,
   type OperationName,
   type State,
+  type Verdict,
 } from '../../../support/ledger/wallet-model.ts';
 import { createRandom, type Random } from '../../../fuzz/random.ts';
 import type {
@@ -16,7 +23,9 @@ import type {
   StatementRead,
 } from '../../record/history.ts';
 import { beginMs, emptyHistory, makeAttempt, makeCommand, toAnswer, type Run } from './good-run.ts';
-import { toEntry, toFinalRows, toHeard } from './rows.ts';
+import { currency, toEntry, toFinalRows, toHeard } from './rows.ts';
+
+const placeOf = (walletId: string, id: string): string => `${walletId} ${id}`;
 
 /** One attempt whose outcome is looked up once the rows are there. */
 type Draft = {
@@ -28,6 +37,7 @@ type Draft = {
 
 const operations: readonly OperationName[] = [
   ...(['deposit', 'deposit', 'withdraw', 'purchase', 'reversal', 'cancellation'] as const),
+  ...(['transfer', 'reversal'] as const),
 ];
 const interfaces: readonly Interface[] = ['grpc', 'stream', 'http', 'message'];
 const transient = ['WALLET_BUSY', 'DATABASE_UNAVAILABLE', 'OVERLOADED'] as const;
@@ -50,16 +60,23 @@ export function simulate(seed: string, count: number, userIds: readonly string[]
     const state = states.get(userId) ?? createState();
     const atMs = 1_000 + step * 10;
     const over = random.pick(interfaces);
-    const command = chooseCommand(random, userId, state, `${seed} ${step}`, over);
-    const verdict = decideRequest(state, { ...command, id: command.transactionId });
+    const others = userIds.filter((id) => id !== userId);
+    const command = chooseCommand(random, { userId, others }, state, `${seed} ${step}`, over);
+    const { verdict, side, blamed = state } = decideBoth(states, state, command);
     if (verdict.kind === 'accepted') {
-      applyDone(state, verdict.done);
       const source = over === 'message' ? 2 : 1;
+      applyDone(state, verdict.done);
       entries.push(toEntry(userId, verdict.done, source, beginMs + atMs));
+      if (side) {
+        applyDone(side.state, side.done);
+        entries.push(toEntry(side.userId, side.done, source, beginMs + atMs));
+      }
       drafts.push(...draftAccepted(random, command, over, atMs));
     } else if (verdict.kind === 'rejected') {
       const { reason } = verdict;
-      drafts.push(...draftRefused(random, command, over, atMs, reason, state.balanceMinor));
+      const walletId = blamed === state ? undefined : command.pair?.otherWalletId;
+      const named = { reason, walletId, balanceMinor: blamed.balanceMinor };
+      drafts.push(...draftRefused(random, command, over, atMs, named));
       if (over === 'message') {
         rejectedAtMs.set(command.transactionId, atMs + random.int(80));
         refusals.push({
@@ -71,8 +88,8 @@ export function simulate(seed: string, count: number, userIds: readonly string[]
     if (random.chance(30)) balances.push(readNow(random, command.walletId, state, atMs + 5));
   }
   const rows = toFinalRows(entries, refusals);
-  const byId = new Map(rows.entries.map((entry) => [entry.id, entry]));
-  const attempts = drafts.map((draft) => toAttempt(draft, byId));
+  const byPlace = new Map(rows.entries.map((entry) => [placeOf(entry.wallet_id, entry.id), entry]));
+  const attempts = drafts.map((draft) => toAttempt(draft, byPlace));
   const history: Run['history'] = {
     ...emptyHistory,
     ...{ attempts, endMs: 2_000 + count * 10 },
@@ -89,22 +106,68 @@ export function simulate(seed: string, count: number, userIds: readonly string[]
   return { history, rows };
 }
 
+/** What two wallets make of it: `side` is the other one, `blamed` the one that refuses. */
+function decideBoth(
+  states: ReadonlyMap<string, State>,
+  own: State,
+  command: Command,
+): {
+  readonly verdict: Verdict;
+  readonly side?: { readonly userId: string; readonly state: State; readonly done: Done };
+  readonly blamed?: State;
+} {
+  const { pair, transactionId: id } = command;
+  const verdict = decideRequest(own, { ...command, id, payeeId: pair?.otherUserId });
+  const state = states.get(pair?.otherUserId ?? '');
+  if (verdict.kind !== 'accepted' || !pair || !state) return { verdict };
+  const { done } = verdict;
+  const contraAccount = accountOf(pair.userId);
+  const other: Done = { ...done, amountMinor: -done.amountMinor, contraAccount, heldMinor: 0n };
+  const answer = decideSide(state, other);
+  if (answer.kind !== 'accepted') return { verdict: answer, blamed: state };
+  return { verdict, side: { userId: pair.otherUserId, state, done: other } };
+}
+
+type Users = { readonly userId: string; readonly others: readonly string[] };
+
+/** With whose wallet it is; an undo with that of its parent. */
+function choosePair(
+  random: Random,
+  { userId, others }: Users,
+  operation: OperationName,
+  parent: Done | undefined,
+): Command['pair'] {
+  const ofParent = /^user:(.*)$/.exec(parent?.contraAccount ?? '')?.[1];
+  const otherUserId = operation === 'transfer' ? random.pick(others) : ofParent;
+  if (otherUserId === undefined) return undefined;
+  return { userId, otherUserId, otherWalletId: walletOf(otherUserId, currency, 2).id };
+}
+
 function chooseCommand(
   random: Random,
-  userId: string,
+  users: Users,
   state: State,
   key: string,
   over: Interface,
 ): Command {
-  const operation = random.pick(operations);
+  const { userId } = users;
+  const wanted = random.pick(operations);
+  const operation = wanted === 'transfer' && users.others.length === 0 ? 'deposit' : wanted;
   const callerClass = over === 'message' ? 'message' : random.pick(['customer', 'staff'] as const);
-  const isUndo = operation === 'reversal' || operation === 'cancellation';
-  const parents = [...state.done.keys()];
+  const isOfParent = isUndo(operation);
+  // The rejection of a message does not say which of two wallets it is about.
+  const isFit = ({ contraAccount }: Done): boolean =>
+    over !== 'message' || !contraAccount.startsWith('user:');
+  const parents = [...state.done.values()].filter(isFit).map(({ id }) => id);
   const parentId = parents.length > 0 ? random.pick(parents) : 'none';
+  const parent = isOfParent ? state.done.get(parentId) : undefined;
+  const most = parent && random.chance(60) ? Number(sizeOf(parent.amountMinor)) : 500;
+  // One wallet's refusal of an undo of all that is left cannot name how much that is.
+  const isWhole = isOfParent && !parent?.contraAccount.startsWith('user:') && random.chance(40);
   return makeCommand(userId, key, {
-    ...{ operation, callerClass },
-    amountMinor: isUndo ? undefined : BigInt(1 + random.int(500)),
-    ...(isUndo ? { parentId } : {}),
+    ...{ operation, callerClass, pair: choosePair(random, users, operation, parent) },
+    amountMinor: isWhole ? undefined : BigInt(1 + random.int(most)),
+    ...(isOfParent ? { parentId } : {}),
     ...(operation === 'purchase' && random.chance(50) ? { merchant: 'Bakery' } : {}),
   });
 }
@@ -135,13 +198,19 @@ function draftAccepted(random: Random, command: Command, over: Interface, atMs: 
   ];
 }
 
+/** What a refusal says: the reason, and whose balance is too low. */
+type Named = {
+  readonly reason: string;
+  readonly walletId: string | undefined;
+  readonly balanceMinor: bigint;
+};
+
 function draftRefused(
   random: Random,
   command: Command,
   over: Interface,
   atMs: number,
-  reason: string,
-  balanceMinor: bigint,
+  { reason, walletId, balanceMinor }: Named,
 ): Draft[] {
   const [startMs, endMs] = [atMs - random.int(40), atMs + random.int(80)];
   if (over === 'message') {
@@ -149,17 +218,17 @@ function draftRefused(
   }
   const says = reason === 'INSUFFICIENT_FUNDS' && random.chance(70);
   const outcome: Outcome = {
-    ...{ kind: 'refused', reason, balanceMinor: says ? balanceMinor : undefined },
+    ...{ kind: 'refused', reason, walletId, balanceMinor: says ? balanceMinor : undefined },
   };
   return [{ command, over, interval: [startMs, endMs], outcome }];
 }
 
 function toAttempt(
   { command, interval, over, outcome }: Draft,
-  byId: ReadonlyMap<string, EntryRow>,
+  byPlace: ReadonlyMap<string, EntryRow>,
 ): Attempt {
   if (typeof outcome !== 'string') return makeAttempt(command, interval, outcome, over);
-  const entry = byId.get(command.transactionId);
+  const entry = byPlace.get(placeOf(command.walletId, command.transactionId));
   const answer = entry && toAnswer(entry, outcome === 'done before');
   return makeAttempt(command, interval, answer, over);
 }

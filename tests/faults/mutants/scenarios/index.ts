@@ -5,6 +5,7 @@ import { stepClockBack } from './clock-back.ts';
 import { cutCommits } from './commit-cut.ts';
 import { runCrowd } from './crowd.ts';
 import { repeatEvents } from './events-again.ts';
+import { holdAndSpend } from '../hold-scenario/holds.ts';
 import { useKeysAgain } from './keys-and-undos.ts';
 import { killBeforeCommit } from './killed-before-commit.ts';
 import { delayLine } from './line-delayed.ts';
@@ -16,6 +17,7 @@ import { runQuietly } from './quiet.ts';
 import { makeServerReadOnly } from './server-read-only.ts';
 import { slowDownCommit } from './slow-commit.ts';
 import { takeTurns } from './turns.ts';
+import { moveBetweenWallets } from './two-wallets.ts';
 
 /** Directed runs. Each is passed by the product as it is. */
 export const scenarios = {
@@ -24,6 +26,8 @@ export const scenarios = {
   'message again': repeatMessage,
   'commit cut': cutCommits,
   'keys and undos': useKeysAgain,
+  'two wallets': moveBetweenWallets,
+  'holds and limits': holdAndSpend,
   'clock back': stepClockBack,
   'locked row': lockRow,
   'server read-only': makeServerReadOnly,
