@@ -112,7 +112,11 @@ export default {
       { pathNot: ['^client/', '^core/'] },
       'The TypeScript client runs wherever fetch does.',
     ),
-    only('domain-is-pure', { path: '[/-]domain\\.ts$' }, { pathNot: ['^core/'] }),
+    only(
+      'domain-is-pure',
+      { path: '[/-]domain[a-z-]*\\.ts$', pathNot: tests },
+      { pathNot: ['^core/', '/domain[a-z-]*\\.ts$'] },
+    ),
     ...walletRules,
     only(
       'gateway-outside-services',

@@ -23,6 +23,20 @@ const screens: readonly Screen[] = [
     command: 'wallet batch run payroll.csv --batch-id payroll-2026-11',
     answers: [{ after: 'Run this batch?', keys: ['n', 'Enter'] }],
   },
+  {
+    title: 'The prompt of a transfer',
+    command:
+      'wallet transfer 25.00 --user ana@example.com --to bia@example.com --reference NF-1042',
+    answers: [{ after: 'Transfer 25.00 BRL', keys: ['n', 'Enter'] }],
+  },
+  { title: 'Holds', command: 'wallet holds list --user bia@example.com' },
+  {
+    title: 'The prompt of a capture',
+    command:
+      'wallet capture --user bia@example.com "$(wallet holds list --user bia@example.com --limit 1 --quiet --field id)"',
+    answers: [{ after: 'Capture', keys: ['n', 'Enter'] }],
+  },
+  { title: 'Spending limits', command: 'wallet limits show --user bia@example.com' },
   { title: 'Doctor', command: 'wallet doctor' },
 ];
 
@@ -39,6 +53,7 @@ export async function drawScreens(): Promise<string> {
     const operator = await world.staff('operator', 'operator');
     for (const name of ['ana', 'bia']) await create(operator, `${name}@example.com`);
     await fill(operator);
+    await reserve(operator, await world.staff('admin', 'admin'));
     const home = operator.env['HOME'] ?? '';
     const variables = {
       ...operator.env,
@@ -100,4 +115,16 @@ async function fill(operator: Person): Promise<void> {
     ['purchase', '7.25', '--merchant', 'Café'],
   ];
   for (const move of moves) expectCode(await operator.run([...move, ...ana]), 0);
+}
+
+async function reserve(operator: Person, admin: Person): Promise<void> {
+  const bia = ['--user', 'bia@example.com', '--yes'];
+  const moves = [
+    ['deposit', '500.00'],
+    ['hold', '120.00', '--merchant', 'Bike Rental', '--expires-in', '2d'],
+    ['hold', '35.50', '--via', 'itau', '--expires-in', '7d', '--reference', 'NF-1042'],
+  ];
+  for (const move of moves) expectCode(await operator.run([...move, ...bia]), 0);
+  const limits = ['--per-transaction', '200.00', '--per-day', '300.00', '--rolling', '24h=400.00'];
+  expectCode(await admin.run(['limits', 'set', ...limits, ...bia]), 0);
 }

@@ -24,5 +24,18 @@ curl -i "$WALLET/v1/transactions/batch" ${bearer} \\
   -H 'Content-Type: application/x-ndjson' -H 'Accept: application/x-ndjson' --data-binary @items.ndjson`,
       status: 200,
     },
+    {
+      text: `**Groups.** Up to 16 items side by side with the same \`groupId\`, a UUID of your own,
+happen together or not at all. If one is refused, none is done: the others have the reason
+\`GROUP_ABORTED\`. The operation \`fee\` takes an amount from a wallet, and is possible in a group only
+(alone too). Staff let an item pass spending limits, never what is available, with \`"force":true\`; a
+reversal may then take the wallet below zero.`,
+      command: `curl -i "$WALLET/v1/transactions/batch" ${bearer} --json '{"items":[
+  {"operation":"purchase","amount":"9.00","merchant":"Kiosk","idempotencyKey":"order-4",
+    "groupId":"7d1f0c52-4b7e-4c0b-8a53-0e7d6c1b2a94"},
+  {"operation":"deposit","amount":"1.00","idempotencyKey":"cashback-4",
+    "groupId":"7d1f0c52-4b7e-4c0b-8a53-0e7d6c1b2a94"}]}'`,
+      status: 200,
+    },
   ],
 };

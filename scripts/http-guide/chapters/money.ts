@@ -28,7 +28,7 @@ waits for the other.`,
       status: 200,
     },
     {
-      text: 'The same key with another operation, amount, parent or merchant is a mistake of the client:',
+      text: 'The same key with another operation, amount, parent, merchant, `toUserId` or `via` is a mistake of the client:',
       command: `curl -i "$WALLET/v1/transactions" ${bearer} \\
   -H 'Idempotency-Key: "invoice-17"' \\
   --json '{"operation":"deposit","amount":"15.00","currency":"BRL"}'`,
@@ -64,9 +64,18 @@ waits for the other.`,
       keep: { PURCHASE_ID: 'id' },
     },
     {
-      text: `A \`cancellation\` gives a purchase back; a \`reversal\` undoes a deposit, withdraw or
-purchase. Each transaction can be undone once, whole. \`parentId\` names it; currency and amount
-are the parent's.`,
+      text: 'A part of it is given back, with a reference of the client and more about it:',
+      command: `curl -i "$WALLET/v1/transactions" ${bearer} \\
+  -H 'Idempotency-Key: "order-4711-part"' \\
+  --json '{"operation":"cancellation","parentId":"'$PURCHASE_ID'","amount":"10.00","currency":"BRL",
+    "reference":"RMA-88","metadata":{"order":"4711"}}'`,
+      status: 201,
+    },
+    {
+      text: `A \`cancellation\` gives a purchase back; a \`reversal\` undoes a deposit, withdraw,
+purchase or transfer. \`parentId\` names it. Without an amount, all that is left of it is undone; with
+\`amount\` and \`currency\`, that part. Parts can be undone until nothing is left, each under a key of its
+own; more than is left is refused (\`UNDO_EXCEEDS_PARENT\`).`,
       command: `curl -i "$WALLET/v1/transactions" ${bearer} \\
   -H 'Idempotency-Key: "order-4711-cancelled"' \\
   --json '{"operation":"cancellation","parentId":"'$PURCHASE_ID'"}'`,

@@ -38,6 +38,47 @@ a caller may not see is answered as if it did not exist.`,
       status: 201,
     },
     {
+      text: 'A purchase and its fee, as a [group](#batches): both are done, or none.',
+      command: `curl -i "$WALLET/v1/transactions/batch" ${bearer} --json '{"items":[
+  {"operation":"purchase","user":"'$USER_ID'","amount":"2.00","merchant":"Kiosk",
+    "idempotencyKey":"order-5","groupId":"c9a1e7b0-0f4d-4c55-9b7e-3d2f8a6b1c05"},
+  {"operation":"fee","user":"'$USER_ID'","amount":"0.10","force":true,
+    "idempotencyKey":"order-5-fee","groupId":"c9a1e7b0-0f4d-4c55-9b7e-3d2f8a6b1c05"}]}'`,
+      status: 200,
+    },
+    {
+      text: 'A hold reserves money; who a capture pays, and when it ends, is fixed by it:',
+      command: `curl -i "$WALLET/v1/holds" ${bearer} -H 'Idempotency-Key: "hold-1"' \\
+  --json '{"user":"'$USER_ID'","amount":"10.00","merchant":"Hotel Sol","expiresInSeconds":86400}'`,
+      status: 201,
+      keep: { HOLD_ID: 'id' },
+    },
+    {
+      text: 'A capture takes a part of it. Here the rest stays reserved:',
+      command: `curl -i "$WALLET/v1/holds/$HOLD_ID/capture" ${bearer} \\
+  -H 'Idempotency-Key: "capture-1"' --json '{"amount":"6.00","keepRest":true}'`,
+      status: 201,
+    },
+    { command: `curl -i "$WALLET/v1/holds/$HOLD_ID" ${bearer}`, status: 200 },
+    {
+      text: 'A release gives back what is left:',
+      command: `curl -i "$WALLET/v1/holds/$HOLD_ID/release" ${bearer} \\
+  -H 'Idempotency-Key: "release-1"' --json '{}'`,
+      status: 201,
+    },
+    { command: `curl -i "$WALLET/v1/holds?user=$USER_ID&limit=1" ${bearer}`, status: 200 },
+    {
+      text: 'Overdraft and spending limits of a wallet:',
+      command: `curl -i -X PUT "$WALLET/v1/wallets/$USER_ID/BRL/terms" ${bearer} \\
+  --json '{"limits":{"perTransaction":"500.00","rolling":[{"hours":24,"amount":"2000.00"}]}}'`,
+      status: 200,
+    },
+    {
+      text: 'They are read with what is left of them:',
+      command: `curl -i "$WALLET/v1/wallets/$USER_ID/BRL/terms" ${bearer}`,
+      status: 200,
+    },
+    {
       text: 'A frozen wallet takes no transaction of its owner:',
       command: `curl -i -X PATCH "$WALLET/v1/wallets/$USER_ID/BRL" ${bearer} \\
   --json '{"status":"frozen","note":"asked for by phone"}'`,
@@ -52,6 +93,34 @@ a caller may not see is answered as if it did not exist.`,
       command: `curl -i -X PATCH "$WALLET/v1/wallets/$USER_ID/BRL" ${bearer} --json '{"status":"active"}'`,
       status: 200,
       isSilent: true,
+    },
+    {
+      text: 'A wallet is closed, and its balance is transferred to another user in the same commit:',
+      command: `curl -i "$WALLET/v1/users" ${bearer} \\
+  --json '{"email":"caio@example.com","password":"${password}","role":"customer"}'`,
+      status: 201,
+      isSilent: true,
+      keep: { CAIO_ID: 'id' },
+    },
+    {
+      command: `curl -i "$WALLET/v1/transactions" ${bearer} -H 'Idempotency-Key: "bonus-2"' \\
+  --json '{"operation":"deposit","user":"'$USER_ID'","amount":"5.00","currency":"EUR"}'`,
+      status: 201,
+      isSilent: true,
+    },
+    {
+      command: `curl -i "$WALLET/v1/wallets/$USER_ID/EUR/close" ${bearer} -H 'Idempotency-Key: "close-1"' \\
+  --json '{"note":"asked for by phone","sweepToUserId":"'$CAIO_ID'"}'`,
+      status: 200,
+    },
+    {
+      command: `curl -i "$WALLET/v1/wallets/$USER_ID/EUR/reopen" ${bearer} --json '{"note":"changed her mind"}'`,
+      status: 200,
+    },
+    {
+      text: 'Customers find out who can be paid at an address, and see it masked:',
+      command: `curl -i "$WALLET/v1/recipients" -H "Authorization: Bearer $TOKEN" --json '{"email":"caio@example.com"}'`,
+      status: 200,
     },
   ],
 };

@@ -20,6 +20,11 @@ and ledger contradict each other. Never show a statement as complete that does n
       status: 200,
     },
     {
+      text: 'Lines are found by a value in their metadata. `status` says whether some may be missing.',
+      command: `curl -i "$WALLET/v1/statements/search?key=reference&value=RMA-88" ${bearer}`,
+      status: 200,
+    },
+    {
       text: `A range of more than 15 days is written to a file in the background: the answer is 202
 with the export. An export can also be requested by itself. \`Idempotency-Key\` is optional here.`,
       command: `curl -i "$WALLET/v1/exports" ${bearer} \\
