@@ -75,6 +75,12 @@ describe('transfers', () => {
       expect(verdictOf(await create(to(eva, { userId: ana }), staff, isDry))).toBe(own);
       expect(verdictOf(await create(to(ana, { userId: eva }), staff, isDry))).toBe(own);
     }
+    const fieldOf = async (item: Parameters<typeof create>[0]) => {
+      const refused = await create(item, staff);
+      return refused.ok ? 'none' : refused.rejection.metadata?.['field'];
+    };
+    expect(await fieldOf(to(eva, { userId: ana }))).toBe('to_user_id');
+    expect(await fieldOf(to(ana, { userId: eva }))).toBe('user_id');
     // An undo that would pay the staff member, and one that would take from them.
     for (const [from, payee] of [
       [eva, ana],
@@ -85,6 +91,7 @@ describe('transfers', () => {
       for (const owner of [from, payee]) {
         expect(verdictOf(await create(undoOf(id, owner), staff, true))).toBe(own);
         expect(verdictOf(await create(undoOf(id, owner), staff))).toBe(own);
+        expect(await fieldOf(undoOf(id, owner))).toBe(owner === eva ? 'user_id' : 'parent_id');
       }
       expect(verdictOf(await create(undoOf(id, from), operator))).toBe('ok');
     }

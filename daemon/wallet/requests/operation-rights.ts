@@ -1,4 +1,4 @@
-import { isSelfService, isUndo, type Operation } from '../../../core/operations.ts';
+import { hasParent, isSelfService, isUndo, type Operation } from '../../../core/operations.ts';
 import { refuse, succeed, type Result } from '../../../core/reasons.ts';
 import {
   asDenial,
@@ -24,7 +24,7 @@ export function checkOperation(
 ): Result<void> {
   const { role, userId } = principal;
   const isCustomer = role === 'customer';
-  if (!isCustomer && ownerId === userId) return staffOwnWallet;
+  if (!isCustomer && ownerId === userId) return refuseOwnWallet('user_id');
   const isOpen = (open: ReadonlySet<Operation>) => isSelfService(operation) && open.has(operation);
   if (isCustomer && !isOpen(isLocal ? localOperations : selfServiceOperations)) {
     return asDenial(refuseOperation(operation, !isLocal && isOpen(localOperations)));
@@ -34,11 +34,16 @@ export function checkOperation(
 
 /**
  * STAFF_OWN_WALLET: staff pay nothing to themselves, nor take back what they have received, nor
- * reserve anything in their own favour.
+ * reserve anything in their own favour. `payeeField` is where the request names whom it pays.
  */
-export function checkOther({ role, userId }: UserPrincipal, { more }: Command): Result<void> {
+export function checkOther(
+  { role, userId }: UserPrincipal,
+  { operation, more }: Command,
+  payeeField = 'to_user_id',
+): Result<void> {
   const isOwn = more?.other?.userId === userId || more?.payeeUserId === userId;
-  return role !== 'customer' && isOwn ? staffOwnWallet : succeed(undefined);
+  if (role === 'customer' || !isOwn) return succeed(undefined);
+  return refuseOwnWallet(hasParent(operation) ? 'parent_id' : payeeField);
 }
 
 /** OPERATION_NOT_ALLOWED for a customer who forces something; undefined if it may be so. */
@@ -80,12 +85,14 @@ function refuseOperation(operation: Operation, isOpenLocally: boolean) {
   return refuse('OPERATION_NOT_ALLOWED', problem, { ...field, setting });
 }
 
-const staffOwnWallet = asDenial(
-  refuse(
-    'STAFF_OWN_WALLET',
-    'staff move no money on a wallet of their own: have a colleague do it',
-  ),
-);
+const refuseOwnWallet = (field: string) =>
+  asDenial(
+    refuse(
+      'STAFF_OWN_WALLET',
+      'staff move no money on a wallet of their own: have a colleague do it',
+      { field },
+    ),
+  );
 
 /** An API key that is for some operations posts no others. */
 function checkOperationOfKey({ apiKey }: UserPrincipal, operation: Operation): Result<void> {
@@ -111,7 +118,7 @@ export function checkReplayer(
   const isOwn =
     command.more?.payeeUserId === principal.userId ||
     walletsOf(command).some(({ userId }) => userId === principal.userId);
-  if (isChanged && isOwn) return staffOwnWallet;
+  if (isChanged && isOwn) return refuseOwnWallet('body');
   const { apiKey } = principal;
   if (!apiKey) return succeed(undefined);
   const scope = 'transactions:write';

@@ -110,7 +110,7 @@ describe('freezing', () => {
     const owner = callAs(userId, 'operator');
     expect(reasonOf(await setStatus('freeze', {}, owner))).toBe('ok');
     expect(await setStatus('unfreeze', {}, owner)).toMatchObject({
-      rejection: { reason: 'STAFF_OWN_WALLET', isDenial: true },
+      rejection: { reason: 'STAFF_OWN_WALLET', metadata: { field: 'user_id' }, isDenial: true },
     });
     expect(await statusOf()).toBe('frozen');
   });

@@ -150,6 +150,7 @@ const ownWallet = (change: StatusChange) =>
       'STAFF_OWN_WALLET',
       `staff ${change === 'freeze_debits' ? 'unfreeze' : change} no wallet of their own: have a ` +
         'colleague look into it',
+      { field: 'user_id' },
     ),
   );
 

@@ -181,21 +181,26 @@ describe('closing with a sweep', () => {
   });
 
   it.each([
-    ['RECIPIENT_NOT_FOUND', { sweepToUserId: stranger }],
-    ['TRANSFER_TO_SELF', { sweepToUserId: userId }],
-    ['INVALID_ARGUMENT', { sweepToUserId: 'ana' }],
-    ['INVALID_ARGUMENT', { idempotencyKey: '' }],
-    ['STAFF_OWN_WALLET', { sweepToUserId: operatorId }],
-    ['STAFF_OWN_WALLET', { userId: operatorId }],
-    ['WALLET_NOT_FOUND', { currency: 'EUR' }],
-    ['WALLET_NOT_EMPTY', { sweepToUserId: undefined }],
-  ] as const)('a refusal with %s changes nothing and opens no wallet', async (reason, fields) => {
-    await book(deposit(500n));
-    const [before, wallets] = [await countRows(), await readWallets()];
-    expect(reasonOf(await sweep(fields))).toBe(reason);
-    expect(await countRows()).toEqual(before);
-    expect(await readWallets()).toEqual(wallets);
-  });
+    ['RECIPIENT_NOT_FOUND', 'sweep_to_user_id', { sweepToUserId: stranger }],
+    ['TRANSFER_TO_SELF', 'sweep_to_user_id', { sweepToUserId: userId }],
+    ['INVALID_ARGUMENT', 'sweep_to_user_id', { sweepToUserId: 'ana' }],
+    ['INVALID_ARGUMENT', 'idempotency_key', { idempotencyKey: '' }],
+    ['STAFF_OWN_WALLET', 'sweep_to_user_id', { sweepToUserId: operatorId }],
+    ['STAFF_OWN_WALLET', 'user_id', { userId: operatorId }],
+    ['WALLET_NOT_FOUND', undefined, { currency: 'EUR' }],
+    ['WALLET_NOT_EMPTY', undefined, { sweepToUserId: undefined }],
+  ] as const)(
+    'a refusal with %s (field %s) changes nothing and opens no wallet',
+    async (reason, field, fields) => {
+      await book(deposit(500n));
+      const [before, wallets] = [await countRows(), await readWallets()];
+      const refused = await sweep(fields);
+      expect(reasonOf(refused)).toBe(reason);
+      if (!refused.ok) expect(refused.rejection.metadata?.['field']).toBe(field);
+      expect(await countRows()).toEqual(before);
+      expect(await readWallets()).toEqual(wallets);
+    },
+  );
 
   it('money goes to no payee who cannot receive, nor from a frozen wallet', async () => {
     await book(deposit(500n), deposit(1n, payeeId));

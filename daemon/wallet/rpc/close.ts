@@ -111,7 +111,7 @@ async function readSweep(
     ...{ idempotencyKey: request.idempotencyKey, callerClass: 'staff', actor: principal.userId },
   });
   if (!command.ok) return command;
-  const allowed = checkOther(principal, command.value);
+  const allowed = checkOther(principal, command.value, field);
   if (!allowed.ok) return allowed;
   const exists = await users.check(otherUserId);
   if (!exists.ok) {

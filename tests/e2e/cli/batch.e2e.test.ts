@@ -141,7 +141,7 @@ describe('wallet batch run', () => {
       ['deposit,1,,no-address,,', 'invalid', 'INVALID_ARGUMENT', 'user'],
       ['deposit,1,,unknown@example.com,,', 'invalid', 'USER_NOT_FOUND', 'user'],
       [`deposit,1,,${crypto.randomUUID()},,`, 'rejected', 'USER_NOT_FOUND', 'user'],
-      [`deposit,1,,${operator.id},,`, 'rejected', 'STAFF_OWN_WALLET', ''],
+      [`deposit,1,,${operator.id},,`, 'rejected', 'STAFF_OWN_WALLET', 'user'],
       ['reversal,,,,,', 'invalid', 'INVALID_ARGUMENT', 'parent_id'],
       ['reversal,,,,mine,', 'invalid', 'INVALID_ARGUMENT', 'parent_id'],
       [`reversal,,,,${parent},`, 'rejected', 'PARENT_NOT_FOUND', 'parent_id'],

@@ -101,7 +101,11 @@ function checkRequest(
 }
 
 const ownWallet = asDenial(
-  refuse('STAFF_OWN_WALLET', 'staff set no terms of a wallet of their own: have a colleague do it'),
+  refuse(
+    'STAFF_OWN_WALLET',
+    'staff set no terms of a wallet of their own: have a colleague do it',
+    { field: 'user_id' },
+  ),
 );
 
 async function changeLocked(

@@ -203,7 +203,10 @@ describe('SetWalletTerms', () => {
 
   it('staff set terms of wallets of others, and only admins if so set', async () => {
     const own = await set({ userId: operatorId, overdraftLimitMinor: 1n });
-    expect(own).toMatchObject({ rejection: { reason: 'STAFF_OWN_WALLET', isDenial: true } });
+    const metadata = { field: 'user_id' };
+    expect(own).toMatchObject({
+      rejection: { reason: 'STAFF_OWN_WALLET', metadata, isDenial: true },
+    });
     expect(reasonOf(await set({ userId: stranger, overdraftLimitMinor: 1n }))).toBe(
       'USER_NOT_FOUND user_id',
     );
