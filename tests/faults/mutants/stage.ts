@@ -81,12 +81,22 @@ async function play(
   checkLogs: () => readonly Violation[],
 ): Promise<readonly Violation[]> {
   const record = createRunRecord();
-  const { nodes, customers: people } = site;
+  const { customers: people } = site;
+  const [first, second] = site.nodes;
+  const nodes = [recordKills(first, record), recordKills(second, record)] as const;
   for (const node of nodes) await start(node);
   const listener = await startEventListener(site.broker.url(site.vhost), record);
   try {
     const clients = createClients(site, record);
-    await scenario({ ...clients, site, people, nodes, record, listener, start });
+    await scenario({
+      ...clients,
+      site: { ...site, nodes },
+      people,
+      nodes,
+      record,
+      listener,
+      start,
+    });
     await waitForRest(site.dataDir, record);
     const logs = checkLogs();
     const [history, rows] = [record.history(), await readFinalRows(site.dataDir)];
@@ -94,4 +104,21 @@ async function play(
   } finally {
     await listener.stop();
   }
+}
+
+/** Each kill is in the record as a fault, which ends when the daemon runs again. */
+function recordKills(node: Node, record: RunRecord): Node {
+  let endKill = (): void => undefined;
+  return {
+    ...node,
+    kill: () => {
+      endKill();
+      endKill = record.beginFault('kills', node.name);
+      return node.kill();
+    },
+    start: async (...settings) => {
+      await node.start(...settings);
+      endKill();
+    },
+  };
 }

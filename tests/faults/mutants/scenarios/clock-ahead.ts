@@ -30,11 +30,9 @@ export const stepClockAhead: Scenario = async ({ site, people, nodes, ...stage }
     ]);
     return rows.some(({ is_ahead: isAhead }) => isAhead);
   });
-  const endKills = record.beginFault('kills', 'both');
   await Promise.all(nodes.map((node) => node.kill()));
   await site.clock.step(0);
   for (const node of nodes) await start(node);
   endClock();
-  endKills();
   for (let n = 0; n < 5; n += 1) await complete(order(personAt(people, n), deposit), nodes);
 };

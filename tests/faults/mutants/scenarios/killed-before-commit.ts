@@ -18,10 +18,8 @@ export const killBeforeCommit: Scenario = async ({ site, people, nodes, ...stage
   const wanted = { operation: 'deposit', amountMinor: 70n, callerClass: 'message' } as const;
   for (let n = 0; n < messageCount; n += 1) await publish(order(person, wanted));
   await sleep(1_500);
-  const endKills = record.beginFault('kills', 'both');
   await Promise.all(nodes.map((node) => node.kill()));
   await release();
   endLock();
   for (const node of nodes) await start(node);
-  endKills();
 };
