@@ -77,7 +77,7 @@ describe('transfers', () => {
     }
     const fieldOf = async (item: Parameters<typeof create>[0]) => {
       const refused = await create(item, staff);
-      return refused.ok ? 'none' : refused.rejection.metadata?.['field'];
+      return refused.ok ? 'none' : refused.rejection.metadata['field'];
     };
     expect(await fieldOf(to(eva, { userId: ana }))).toBe('to_user_id');
     expect(await fieldOf(to(ana, { userId: eva }))).toBe('user_id');

@@ -196,7 +196,7 @@ describe('closing with a sweep', () => {
       const [before, wallets] = [await countRows(), await readWallets()];
       const refused = await sweep(fields);
       expect(reasonOf(refused)).toBe(reason);
-      if (!refused.ok) expect(refused.rejection.metadata?.['field']).toBe(field);
+      if (!refused.ok) expect(refused.rejection.metadata['field']).toBe(field);
       expect(await countRows()).toEqual(before);
       expect(await readWallets()).toEqual(wallets);
     },
