@@ -6,6 +6,9 @@ import { isExactNumber, maxExactDigits } from './json/number-text.ts';
  */
 export const amountLimitMinor = 10n ** 18n;
 
+/** What is reserved on a wallet stays below this: its balance and its overdraft cover it. */
+export const heldLimitMinor = 2n * amountLimitMinor;
+
 export type ParsedAmount =
   { readonly ok: true; readonly minor: bigint } | { readonly ok: false; readonly problem: string };
 
@@ -14,7 +17,11 @@ export type ParsedAmount =
  * sign, exponent, separator, blank or leading zero. 0 and anything at or past the limit is
  * refused too. `problem` completes the sentence "… is not a valid amount: …".
  */
-export function parseAmount(text: string, exponent: number): ParsedAmount {
+export function parseAmount(
+  text: string,
+  exponent: number,
+  limitMinor = amountLimitMinor,
+): ParsedAmount {
   const fail = (problem: string): ParsedAmount => ({ ok: false, problem });
   const match = /^(0|[1-9][0-9]*)(?:\.([0-9]+))?$/.exec(text);
   if (!match) return fail('write plain digits with a point for decimals, like 1234.50');
@@ -29,7 +36,7 @@ export function parseAmount(text: string, exponent: number): ParsedAmount {
   if (whole.length > 19) return fail('it is too large');
   const minor = BigInt(whole + decimals.padEnd(exponent, '0'));
   if (minor === 0n) return fail('it must be above 0');
-  if (minor >= amountLimitMinor) return fail('it is too large');
+  if (minor >= limitMinor) return fail('it is too large');
   return { ok: true, minor };
 }
 

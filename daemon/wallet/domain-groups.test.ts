@@ -71,6 +71,20 @@ describe('atomic groups', () => {
     expect(batch).toMatchObject({ changed: [], implied: [], holds: [] });
   });
 
+  it('a group that was refused before is refused for the same cause', () => {
+    const group = buildGroup([fee(ana, 100n), transfer(ana, shop, 901n), fee(ana, 1n)]);
+    const first = decide(funded(ana, 1_000n), group);
+    expect(outcomesOf(first)).toEqual(['GROUP_ABORTED', 'INSUFFICIENT_FUNDS', 'GROUP_ABORTED']);
+    const again = group.map((command, i): Command => {
+      const decision = first.decisions[i];
+      return decision?.kind === 'rejected'
+        ? { ...command, refusedIfNew: decision.rejection }
+        : command;
+    });
+    // Money has come meanwhile: what was answered stays true.
+    expect(decide(funded(ana, 9_000n), again)).toEqual(first);
+  });
+
   it('what comes before and behind a refused group sees nothing of it', () => {
     const commands = [
       withdraw(ana, 100n),

@@ -57,9 +57,14 @@ const decideGroupBy =
     const batch = decideEach(states, commands.map(withoutGroup), nowMs);
     // A key that two of its commands have is the second's fault.
     const wanted = firstKnown < 0 ? 'accepted' : 'replayed';
-    const failed = batch.decisions.findIndex(({ kind }) => kind !== wanted);
-    return failed < 0 ? batch : refuseGroup(commands, failed, batch.decisions[failed]);
+    const refused = batch.decisions.filter(({ kind }) => kind !== wanted);
+    // A group that was refused before brings its refusals: most of them only name the cause.
+    const cause = refused.find((decision) => !isAborted(decision)) ?? refused[0];
+    return cause ? refuseGroup(commands, batch.decisions.indexOf(cause), cause) : batch;
   };
+
+const isAborted = (decision: Decision): boolean =>
+  decision.kind === 'rejected' && decision.rejection.reason === 'GROUP_ABORTED';
 
 /** The command at `failed` is refused for what it is itself, the others for that. */
 function refuseGroup(

@@ -6,9 +6,11 @@ import { walletIdOf } from '../../core/ids.ts';
 import type { ApiKeyScope } from '../../core/scopes.ts';
 import { forgeCreated, withWrongHash } from '../support/ledger/forged-created.ts';
 import { queryService } from '../support/ledger/ledger.ts';
+import { Operation } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
+import { item } from '../support/grpc/client.ts';
 import { buryIn, letterOf, type GivenLetter } from '../support/broker/letters.ts';
 import { toBody } from '../support/broker/producer.ts';
-import { bearer, setStage, type Person, type Stage } from './people.ts';
+import { bearer, must, setStage, type Person, type Stage } from './people.ts';
 import { rpcs } from './rpcs.ts';
 
 type Bounds = { readonly scopes: readonly ApiKeyScope[]; wallet?: 'ana' | 'bia'; only?: string };
@@ -167,6 +169,50 @@ describe.each(kinds)('replays (%s)', (kind) => {
       expect(faults).toEqual([]);
     },
   );
+});
+
+/** A transfer from one to the other, with what both have before it. */
+async function transfer(from: Person, to: Person): Promise<string> {
+  const staff = callers.find(
+    ({ as, key }) => typeof as !== 'string' && as.role === 'operator' && !key,
+  )!;
+  const of = { currency: 'BRL', amountMinor: 5n, userId: from.userId };
+  const items = [
+    item({ ...of, operation: Operation.DEPOSIT }),
+    item({ ...of, operation: Operation.TRANSFER, toUserId: to.userId }),
+  ];
+  const done = [];
+  for (const one of items) {
+    const outcome = await ask('wallet.createTransaction', { item: one, dryRun: false }, staff);
+    done.push(must<{ transaction: { id: string } }>(outcome).transaction.id);
+  }
+  return done[1]!;
+}
+
+describe('undos of transfers', () => {
+  it('no key for one wallet takes from another by a replay', async () => {
+    const undone = { ana: await transfer(ana, bia), bia: await transfer(bia, ana) };
+    const faults: string[] = [];
+    const seen = new Set<string>();
+    for (const caller of callers.filter(({ key }) => key?.wallet !== undefined)) {
+      for (const [payer, id] of Object.entries(undone)) {
+        for (const [owner, { userId }] of Object.entries({ ana, bia })) {
+          const letter = letterOf(toBody({ userId, operation: 'reversal', id }));
+          await buryIn(stage.world.dataDir, 'wallet', [letter]);
+          const request = { deadLetterIds: [letter.id], dryRun: true };
+          const { reason } = await ask('wallet.replayDeadLetters', request, caller);
+          // The payee gives back what is undone.
+          const payee = payer === 'ana' ? 'bia' : 'ana';
+          const isOwn = caller.key?.wallet === owner && owner === payee;
+          const where = `${caller.name}: ${payer}'s transfer, of ${owner}`;
+          if (reason !== (isOwn ? '' : 'PERMISSION_DENIED')) faults.push(`${where}: ${reason}`);
+          seen.add(reason);
+        }
+      }
+    }
+    expect(faults).toEqual([]);
+    expect(seen).toEqual(new Set(['', 'PERMISSION_DENIED']));
+  });
 });
 
 describe('reading dead letters', () => {

@@ -3,6 +3,7 @@ export const withoutSample: Readonly<Record<string, readonly string[]>> = {
   'a verification, which looks at all that waits': [
     ...['verify_letters', 'verify_pending_letters'],
   ],
+  'a list of staff, which passes over the holds in other currencies': ['hold_list_in'],
   'the outbox and its lease, which hold what is on its way': [
     ...['outbox_any_for_listeners', 'outbox_delete', 'outbox_depth', 'outbox_lease'],
     ...['outbox_lease_end', 'outbox_mark', 'outbox_oldest', 'outbox_rewrite'],

@@ -57,17 +57,15 @@ async function runHoldsList(context: Context, options: HoldsListOptions): Promis
   if (findExponent(currency) === undefined) return failUnknownCurrency(currency);
   const user = await resolveUser(context, options.user, false);
   if (!user.ok) return user;
-  const filter = { userId: user.value?.id ?? '', currency, state };
+  const userId = user.value?.id ?? '';
+  // The holds of all wallets are in all currencies, unless one is named.
+  const filter = { userId, currency: userId ? currency : (options.currency ?? ''), state };
   const findEmails = createEmailFinder(context);
   const fetch = async (pageSize: number, pageToken: string) => {
     const method = WalletServiceService.listHolds;
     const listed = await context.caller.call(method, { ...filter, pageSize, pageToken }, 'read');
     if (!listed.ok) return listed;
-    const { nextPageToken } = listed.value;
-    // Without a user the server lists those in all currencies.
-    const holds = listed.value.holds.filter(
-      (hold) => options.currency === undefined || hold.currency === options.currency,
-    );
+    const { holds, nextPageToken } = listed.value;
     const emails = await findEmails(holds.map((hold) => hold.userId));
     const rows = holds.map((hold) => ({ hold, userEmail: emails.get(hold.userId) }));
     return succeed({ rows, nextPageToken });

@@ -169,6 +169,10 @@ describe('the check of hold_changed', () => {
       amountMinor: 0n,
       more: { heldMinor: 15_999n, heldAfterMinor: 20_000n },
     });
+    // The balance and the overdraft of a wallet, each below 10^18, cover what is held.
+    expect(read({ heldAfter: '19999999999999999.98' })).toMatchObject({
+      more: { heldAfterMinor: 1_999_999_999_999_999_998n },
+    });
     expect(read({ operation: 'release', held: '-159.99' })).toMatchObject({
       amountMinor: 0n,
       more: { heldMinor: -15_999n, heldAfterMinor: 0n },
@@ -183,6 +187,7 @@ describe('the check of hold_changed', () => {
     [{ held: '0.00' }, undefined, 'held'],
     [{ amount: '0.00' }, undefined, 'amount'],
     [{ heldAfter: '-1.00' }, undefined, 'heldAfter'],
+    [{ heldAfter: '20000000000000000.00' }, undefined, 'heldAfter'],
     [{ parentUsed: '-1.00' }, undefined, 'parentUsed'],
     [{ balanceAfter: '--1.00' }, undefined, 'balanceAfter'],
   ])('a hold with %j and the pattern %s is refused for %s', (change, pattern, field) => {

@@ -5,7 +5,7 @@ import type { CreatedEvent } from '../../../core/messages/created-event.ts';
 import { isStorableTime, parseDate } from '../../../core/time/calendar.ts';
 import { findExponent } from '../../../core/currencies.ts';
 import { canonicalUuid, isUuid, uuidV5 } from '../../../core/ids.ts';
-import { absoluteMinor, parseAmount } from '../../../core/money.ts';
+import { absoluteMinor, heldLimitMinor, parseAmount } from '../../../core/money.ts';
 import { isOperation, type Operation } from '../../../core/operations.ts';
 import { findTextProblem, textLimits } from '../../../core/text.ts';
 import type { Handling, InboundMessage, OutboundMessage } from '../../platform/broker/broker.ts';
@@ -152,10 +152,10 @@ function signed(direction: Created['transaction']['direction'], minor: bigint): 
 }
 
 /** An amount that may be 0 or, with a minus, below it. */
-function readSigned(text: string, exponent: number): bigint | undefined {
+function readSigned(text: string, exponent: number, limitMinor?: bigint): bigint | undefined {
   if (/^0(\.0+)?$/.test(text)) return 0n;
   const isNegative = text.startsWith('-');
-  const amount = parseAmount(isNegative ? text.slice(1) : text, exponent);
+  const amount = parseAmount(isNegative ? text.slice(1) : text, exponent, limitMinor);
   if (!amount.ok) return undefined;
   return isNegative ? -amount.minor : amount.minor;
 }
@@ -168,7 +168,8 @@ function readMore(
   for (const name of ['held', 'heldAfter', 'parentUsed'] as const) {
     const text = transaction[name];
     if (text === undefined) continue;
-    const value = readSigned(text, exponent);
+    const limitMinor = name === 'heldAfter' ? heldLimitMinor : undefined;
+    const value = readSigned(text, exponent, limitMinor);
     const isBelow = value !== undefined && value < 0n && name !== 'held';
     if (value === undefined || isBelow) return poison(`data.transaction.${name}`);
     minor[name] = value;

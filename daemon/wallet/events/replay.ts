@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
 
+import { isUndo } from '../../../core/operations.ts';
 import { refuse, succeed, type Rejection, type Result } from '../../../core/reasons.ts';
 import { deny } from '../../platform/access/access.ts';
 import type { AuditTrail } from '../../platform/audit/audit.ts';
 import { parseJson } from '../../platform/broker/broker.ts';
+import type { Db } from '../../platform/db/db.ts';
 import type { Replay, ReplayOutcome, ReplayPlan } from '../../platform/dead-letters/replays.ts';
 import { stillDead, type PlanReplays } from '../../platform/dead-letters/dead-letters.ts';
 import type { CallContext } from '../../platform/grpc/calls.ts';
@@ -20,6 +22,7 @@ import {
 import type { Poison } from './messages.ts';
 import { onlyIfDone } from './outbox-full.ts';
 import type { AuditedDecision, AuditedCommand } from '../requests/audited-command.ts';
+import { parentKey } from '../requests/items.ts';
 import { checkReplayer } from '../requests/operation-rights.ts';
 import * as reads from '../store/reads.ts';
 
@@ -43,7 +46,7 @@ export function createReplayPlan(options: ReplayOptions): PlanReplays {
       return one ? [{ replay, read: one }] : [];
     });
     const readable = items.filter(isReadable);
-    const allowed = checkReplayers(options, readable, context, isDryRun);
+    const allowed = await checkReplayers(options, readable, context, isDryRun);
     if (!allowed.ok) return allowed;
     // Whether an unchanged one can be handled by now is only known once it is.
     const dead = items.find(({ replay, read: one }) => {
@@ -59,16 +62,17 @@ export function createReplayPlan(options: ReplayOptions): PlanReplays {
 }
 
 /** All that are refused are on record, each with what it would have moved. */
-function checkReplayers(
-  { trail }: ReplayOptions,
+async function checkReplayers(
+  { db, trail }: ReplayOptions,
   items: readonly Readable[],
   context: CallContext,
   isDryRun: boolean,
-): Result<void> {
+): Promise<Result<void>> {
   const { principal } = context;
   if (principal.kind !== 'user') return deny('a user must replay dead letters');
+  const isOfDebit = await readDebits(db, items);
   const refusals = items.flatMap(({ replay, read }): Rejection[] => {
-    const checked = checkReplayer(principal, read, replay.isChanged);
+    const checked = checkReplayer(principal, read, replay.isChanged, isOfDebit(read));
     if (checked.ok) return [];
     const details = { ...detailsOfReplay({ replay, read }), dryRun: String(isDryRun) };
     return [{ ...checked.rejection, denied: { target: replay.letter.id, details } }];
@@ -77,6 +81,23 @@ function checkReplayers(
   const [first] = refusals;
   // Already recorded: the refusal must not be recorded again.
   return first ? refuse(first.reason, first.message, first.metadata) : succeed(undefined);
+}
+
+/** Whether what a command undoes has paid another wallet; where that is not known it may have. */
+async function readDebits(
+  db: Db,
+  items: readonly Readable[],
+): Promise<(command: Command) => boolean> {
+  const keyOf = ({ wallet: { userId }, parentId = '' }: Command) => ({ userId, id: parentId });
+  const keys = items.flatMap(({ read }) =>
+    isUndo(read.operation) && read.more?.other ? [keyOf(read)] : [],
+  );
+  const parents =
+    keys.length === 0 ? undefined : await db.read((tx) => reads.findParents(tx, keys));
+  return (command) => {
+    const { userId, id } = keyOf(command);
+    return parents?.get(parentKey(userId, id))?.isDebit ?? true;
+  };
 }
 
 function createPlan(

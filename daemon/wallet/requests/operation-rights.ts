@@ -106,14 +106,15 @@ function checkOperationOfKey({ apiKey }: UserPrincipal, operation: Operation): R
 /**
  * Whether this caller may have a dead letter's command handled. A changed one is their own action:
  * like a call, but for the rights of customers, who replay nothing. One that is unchanged is the
- * producer's; an API key moves money within its scopes and bounds all the same.
+ * producer's; an API key moves money within its scopes and bounds all the same. `isOfDebit`: as for
+ * `checkReachOfKey`.
  */
 export function checkReplayer(
   principal: UserPrincipal,
   command: Command,
   isChanged: boolean,
+  isOfDebit: boolean,
 ): Result<void> {
-  const { wallet, operation } = command;
   if (principal.role === 'customer') return deny('a customer may not do this');
   const isOwn =
     command.more?.payeeUserId === principal.userId ||
@@ -127,6 +128,6 @@ export function checkReplayer(
       scope,
     });
   }
-  const allowed = checkOperationOfKey(principal, operation);
-  return allowed.ok ? checkWalletOfKey(principal, wallet.id) : allowed;
+  const allowed = checkOperationOfKey(principal, command.operation);
+  return allowed.ok ? checkReachOfKey(principal, command, isOfDebit) : allowed;
 }

@@ -9,7 +9,7 @@ import {
   type Hold,
 } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import { callAs } from '../../../tests/support/grpc/calls.ts';
-import { buildCommand } from '../../../tests/support/ledger/build-command.ts';
+import { buildCommand, walletRefOf } from '../../../tests/support/ledger/build-command.ts';
 import { createTestDatabase, type TestDatabase } from '../../../tests/support/postgres/database.ts';
 import { createOptimisticCommit } from '../commit/optimistic-commit.ts';
 import type { Command } from '../domain.ts';
@@ -106,6 +106,29 @@ describe('ListHolds', () => {
     );
   });
 
+  it('staff list the holds of all wallets in a currency', async () => {
+    const { first, second, other } = await placeHolds();
+    const euro = buildCommand(ana, { wallet: walletRefOf(ana, 'EUR'), amountMinor: 50n });
+    const held = { ...hold(ana, 11 * minuteMs), wallet: walletRefOf(ana, 'EUR') };
+    const book = createOptimisticCommit(test.db);
+    await book([euro]);
+    await book([held]);
+    const state = HoldState.OPEN;
+    const inEuro = await list({ currency: 'EUR', state });
+    expect(idsOf(inEuro.holds)).toEqual(named(held));
+    expect(idsOf((await list({ currency: 'BRL', state })).holds)).toEqual(
+      named(first, other, second),
+    );
+    expect(idsOf((await list({ state })).holds)).toEqual(named(first, held, other, second));
+    const paged = await list({ currency: 'BRL', state, pageSize: 1 });
+    const { nextPageToken: pageToken } = paged;
+    expect(idsOf((await list({ currency: 'BRL', state, pageToken })).holds)).toEqual(
+      named(other, second),
+    );
+    await expect(list({ currency: 'EUR', state, pageToken })).rejects.toThrow('PAGE_TOKEN_INVALID');
+    await expect(list({ currency: 'XXX' })).rejects.toThrow('CURRENCY_UNKNOWN');
+  });
+
   it('customers see their own holds only', async () => {
     const { other } = await placeHolds();
     expect(idsOf((await list({}, callAs(bia))).holds)).toEqual(named(other));
@@ -116,6 +139,8 @@ describe('ListHolds', () => {
     const { other } = await placeHolds();
     const key = callAs(randomUUID(), 'operator', { walletId: walletIdOf(bia, 'BRL') });
     expect(idsOf((await list({}, key)).holds)).toEqual(named(other));
+    expect(idsOf((await list({ currency: 'BRL' }, key)).holds)).toEqual(named(other));
+    expect(await list({ currency: 'EUR' }, key)).toMatchObject({ holds: [], nextPageToken: '' });
   });
 });
 

@@ -1,3 +1,4 @@
+import { findExponent } from '../../../core/currencies.ts';
 import { isUuid } from '../../../core/ids.ts';
 import { refuse, succeed, type Result } from '../../../core/reasons.ts';
 import {
@@ -73,13 +74,14 @@ export async function listHolds(
   request: ListHoldsRequest,
   { principal }: CallContext,
 ): Promise<Result<ListHoldsResponse>> {
-  const walletId = await findWalletId(options, request, principal);
-  if (!walletId.ok) return walletId;
+  const scope = await findScope(options, request, principal);
+  if (!scope.ok) return scope;
+  const { walletId, currency } = scope.value;
   const state = states.find((one) => wireHoldStates[one] === request.state);
   if (!state && request.state !== WireHoldState.UNSPECIFIED) {
     return refuse('INVALID_ARGUMENT', 'state is unknown', { field: 'state' });
   }
-  const query = [walletId.value ?? null, request.state];
+  const query = [walletId ?? null, currency ?? null, request.state];
   const shape = { expiresAtMs: cursorParts.timeMs, id: cursorParts.id };
   const cursor = decodePageToken(query, request.pageToken, shape);
   if (!cursor.ok) return cursor;
@@ -89,10 +91,12 @@ export async function listHolds(
   const after = cursor.value && { expiresAtMs: Number(expiresAtMs), id };
   const { found, nowMs } = await options.db.snapshot(async (tx) => {
     const clockMs = await readClock(tx);
-    const page = { spans: spansOf(state, clockMs), after, limit: size.value + 1 };
-    return { nowMs: clockMs, found: await readHolds(tx, walletId.value, page) };
+    const page = { spans: spansOf(state, clockMs), after, limit: size.value + 1, currency };
+    return { nowMs: clockMs, found: await readHolds(tx, walletId, page) };
   });
-  const { page, last } = takePage(found, size.value, bytesOf);
+  // The only wallet of an API key may be in another currency.
+  const asked = found.filter(({ wallet }) => !currency || wallet.currency === currency);
+  const { page, last } = takePage(asked, size.value, bytesOf);
   return succeed({
     holds: page.map(({ hold, wallet }) => toWireHold(hold, wallet, nowMs)),
     nextPageToken: last
@@ -113,18 +117,28 @@ function spansOf(state: HoldState | undefined, nowMs: number): readonly HoldSpan
   return [all(state), { state: 'open', fromMs: undefined, untilMs: nowMs }];
 }
 
-/** The wallet that is listed; undefined for all that there are, or the only one of an API key. */
-async function findWalletId(
+/** Whose holds: of one wallet, or of all that there are (in a currency). */
+type Scope = { readonly walletId: string | undefined; readonly currency: string | undefined };
+
+/** What is listed: for staff who name no user all wallets, or the only one of an API key. */
+async function findScope(
   options: ReadOptions,
   request: ListHoldsRequest,
   principal: Principal,
-): Promise<Result<string | undefined>> {
+): Promise<Result<Scope>> {
   const isStaff = principal.kind === 'user' && principal.role !== 'customer';
-  if (isStaff && request.userId === '') return succeed(principal.apiKey?.walletId);
+  if (isStaff && request.userId === '') {
+    const { currency } = request;
+    if (currency !== '' && findExponent(currency) === undefined) {
+      const problem = 'currency must be a code of ISO 4217, like BRL';
+      return refuse('CURRENCY_UNKNOWN', problem, { field: 'currency' });
+    }
+    return succeed({ walletId: principal.apiKey?.walletId, currency: currency || undefined });
+  }
   const ref = readRef(options, request, principal);
   if (!ref.ok) return ref;
   const exists = await options.users.check(ref.value.userId);
-  return exists.ok ? succeed(ref.value.id) : exists;
+  return exists.ok ? succeed({ walletId: ref.value.id, currency: undefined }) : exists;
 }
 
 /** Ids, numbers and times, and who a capture pays. */

@@ -60,6 +60,12 @@ const listSql = (name: string, where: string) =>
 const listAllSql = listSql('hold_list_all', '');
 const listOfWalletSql = listSql('hold_list', 'wallet_id = $6::uuid AND ');
 
+// Passes over the holds in other currencies.
+const listInSql = listSql(
+  'hold_list_in',
+  '(SELECT w.currency FROM wallets w WHERE w.id = wallet_id) = $6::text AND ',
+);
+
 const timeOf = (ms: number | undefined, fallback: string): string =>
   ms === undefined ? fallback : new Date(ms).toISOString();
 
@@ -72,7 +78,7 @@ function startOf(fromMs: number | undefined, after: HoldPlace | undefined) {
 
 const lastId = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 
-/** A page of holds in order of expiry and id: of one wallet, or of all (`undefined`). */
+/** A page of holds in order of expiry and id: of one wallet, or of all (in a currency). */
 export async function listHolds(
   tx: Tx,
   walletId: string | undefined,
@@ -80,9 +86,10 @@ export async function listHolds(
     readonly spans: readonly HoldSpan[];
     readonly after: HoldPlace | undefined;
     readonly limit: number;
+    readonly currency: string | undefined;
   },
 ): Promise<OwnedHold[]> {
-  const { spans, after, limit } = page;
+  const { spans, after, limit, currency } = page;
   const starts = spans.map(({ fromMs }) => startOf(fromMs, after));
   const values = [
     spans.map(({ state }) => state),
@@ -91,9 +98,12 @@ export async function listHolds(
     spans.map(({ untilMs }) => timeOf(untilMs, 'infinity')),
     limit,
   ];
+  if (walletId !== undefined) {
+    return (await tx.query<OwnedRow>(listOfWalletSql, [...values, walletId])).map(toOwned);
+  }
   const rows =
-    walletId === undefined
+    currency === undefined
       ? await tx.query<OwnedRow>(listAllSql, values)
-      : await tx.query<OwnedRow>(listOfWalletSql, [...values, walletId]);
+      : await tx.query<OwnedRow>(listInSql, [...values, currency]);
   return rows.map(toOwned);
 }

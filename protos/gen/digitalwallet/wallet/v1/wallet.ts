@@ -653,6 +653,7 @@ export interface GetHoldResponse {
 export interface ListHoldsRequest {
   /** Customers: their own. Staff: absent, of all users. */
   userId: string;
+  /** Absent: the server's default; of all users, in any currency. */
   currency: string;
   pageSize: number;
   pageToken: string;
