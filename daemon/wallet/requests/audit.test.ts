@@ -7,7 +7,7 @@ import { brlWalletOf, buildCommand } from '../../../tests/support/ledger/build-c
 import { noStates } from '../../../tests/support/ledger/wallet-decider.ts';
 import type { AuditActor } from '../../platform/audit/audit.ts';
 import { packLines } from '../../platform/audit/events.ts';
-import { lineOf, toAuditRecords, withAudit, withAudits } from './audit.ts';
+import { closingKey, lineOf, toAuditRecords, withAudit, withAudits } from './audit.ts';
 import type { Command, Decision } from '../domain.ts';
 import { decideBatch } from '../domain-batch.ts';
 import type { AuditedCommand, AuditedDecision } from './audited-command.ts';
@@ -120,6 +120,29 @@ describe('audit lines', () => {
     ]);
   });
 
+  it.each([true, false])('each forced transaction has a line of its own (batch: %s)', (isBatch) => {
+    const forced = { more: { isForced: true } };
+    const closing = { more: { isForced: true }, metadata: { [closingKey]: 'true' } };
+    const commands = [command(), ...[forced, forced, forced, closing].map((one) => command(one))];
+    const postings = isBatch
+      ? withAudits(commands, actor, { kind: 'batch', id: 'b' })
+      : commands.map((one) => withAudit(one, actor));
+    const outcomes = commands.map((one, i) => (i === 3 ? refused : post(one, i === 2)));
+    const lines = entriesOf(postings, outcomes).filter(
+      ({ line }) => line.action === 'transaction.force',
+    );
+    // A replay was recorded before, and a refusal forced nothing.
+    expect(lines.map(({ line }) => line)).toMatchObject([
+      {
+        target: commands[1]?.wallet.userId,
+        result: 'ok',
+        details: { transactionId: commands[1]?.transactionId, forced: 'true', amount: '123.45' },
+      },
+    ]);
+    const ids = entriesOf(postings, outcomes).map(({ id }) => id);
+    expect(new Set(ids).size).toBe(ids.length);
+  });
+
   it('new transactions of one actor in a commit are one row, in order; others have their own', () => {
     const by = (userId: string, keyId?: string): AuditActor => {
       const principal = { kind: 'user', userId, role: 'operator', sessionId: undefined } as const;
@@ -170,7 +193,7 @@ describe('audit lines', () => {
         commands.map((c) => withAudit(c, actor)),
         outcomes,
       );
-      expect(entries).toEqual([]);
+      expect(entries.map(({ line }) => line.action)).toEqual(Array(4).fill('transaction.force'));
       const packed = packs.flatMap((pack) => {
         const lines = pack.entries.map(({ line: { target, details = {} } }) => ({
           ...{ target, requestId: 'request', details },

@@ -75,10 +75,14 @@ export function toAuditRecords(
   decisions: readonly Decision[],
 ): AuditRecords {
   const rows = new Map<string, Row>();
+  const forced: AuditEntry[] = [];
   commands.forEach((command, i) => {
     const { audit } = command;
     const outcome = outcomes[i];
     if (!audit || !outcome) return;
+    if (decisions[i]?.kind === 'accepted' && isForcedByStaff(command)) {
+      forced.push(forcedEntryOf(audit, command, outcome));
+    }
     const isCreated = !audit.group && !audit.deadLetter && resultOf(outcome) === 'ok';
     // An in-doubt commit of this submission has written the entry, and with it the line.
     if (isCreated && decisions[i]?.kind !== 'accepted') return;
@@ -93,8 +97,19 @@ export function toAuditRecords(
     if (!row.isCreated) entries.push(toEntry(row));
     else for (const lines of splitByNames(row.decided)) addCreated(lines, entries, packs);
   }
-  return { entries, packs };
+  return { entries: [...entries, ...forced], packs };
 }
+
+/** A line of its own for each forced transaction, also of a batch whose line has counts only. */
+const forcedEntryOf = (
+  audit: CommandAudit,
+  command: Command,
+  outcome: Result<AuditedDecision>,
+): AuditEntry => ({
+  actor: audit.actor,
+  id: uuidV5(audit.id, `force ${command.transactionId}`),
+  line: { action: 'transaction.force', ...lineOf(command, outcome) },
+});
 
 /** Lines of one name can share a row. */
 function nameOf({ principal }: AuditActor): string {
@@ -188,10 +203,13 @@ export function detailsOf(
     transactionId,
     ...(otherUserId === undefined ? {} : { otherUserId }),
     ...(ofHold(operation) && parentId !== undefined ? { holdId: parentId } : {}),
-    // No limit stops the transfer that closes a wallet: it is not forced by anyone.
-    ...(more?.isForced === true && !(closingKey in metadata) ? { forced: 'true' } : {}),
+    ...(isForcedByStaff({ more, metadata }) ? { forced: 'true' } : {}),
   };
 }
+
+/** No limit stops the transfer that closes a wallet: it is not forced by anyone. */
+const isForcedByStaff = ({ more, metadata }: Pick<Command, 'more' | 'metadata'>): boolean =>
+  more?.isForced === true && !(closingKey in metadata);
 
 /** What it moved, or reserved or released where it moved nothing. */
 const movedBy = ({ amountMinor, more }: Entry): bigint =>
