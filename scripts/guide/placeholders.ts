@@ -1,8 +1,10 @@
 /** All times of the guide are from this one on. */
 const shownNowMs = Date.parse('2026-11-22T12:00:00.000Z');
 const dayMs = 86_400_000;
-/** Times less apart than this are shown as the same. */
+/** Times less apart than this are shown as the same: a run takes less. */
 const stepMs = 300_000;
+/** Some times are of just before the start, since they have whole seconds. */
+const beforeMs = 30_000;
 /** Dates that are longer ago are those of the commands. */
 const ownDatesMs = 200 * dayMs;
 
@@ -50,7 +52,7 @@ export function createPlaceholders(nowMs: number, url?: string): Placeholders {
       const day = new Date(dayOf(atMs)).toISOString();
       return text.length === 10 ? day.slice(0, 10) : withZoneOf(text, day);
     }
-    const offsetMs = Math.round((atMs - nowMs) / stepMs) * stepMs;
+    const offsetMs = Math.floor((atMs - nowMs + beforeMs) / stepMs) * stepMs;
     return withZoneOf(text, new Date(shownNowMs + offsetMs).toISOString());
   };
   const toSlashes = (atMs: number): string =>

@@ -97,7 +97,8 @@ describe('wallets locked by another transaction', () => {
     await submit(stuck);
     const release = await lockWallet(stuck);
     const keys = Array.from({ length: 40 }, (_, i) => `k${i}`);
-    const sent = keys.map((key) => group.submit(buildCommand(stuck, { key }), waiting()));
+    const patient = { ...waiting(), patienceMs: 20_000, busyAfterMs: 20_000 };
+    const sent = keys.map((key) => group.submit(buildCommand(stuck, { key }), patient));
     await new Promise((resolve) => setTimeout(resolve, 400));
     await release();
     const results = await Promise.all(sent);

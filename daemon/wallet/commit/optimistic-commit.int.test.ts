@@ -236,7 +236,7 @@ describe('faults', () => {
     for (let i = 0; i < 25; i += 1) {
       results.push(...(await Promise.all(Array.from({ length: 8 }, send))));
     }
-    killing.stop();
+    await killing.stop();
     expect(reasonsOf(results)).toEqual([]);
     expect(await balanceOf()).toBe(100n + 200n * 100n);
   });

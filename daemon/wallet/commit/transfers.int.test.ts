@@ -19,17 +19,25 @@ import { createOptimisticCommit } from './optimistic-commit.ts';
 const log = createLog('silent');
 let test: TestDatabase;
 let db: Db;
+/** Lets no command wait long for a locked wallet. */
+let impatientDb: Db;
 let daemons: GroupCommit<AuditedCommand, AuditedDecision>[];
+/** On a slow machine too, no command is given up. */
+const unlimited = { patienceMs: 30_000, busyAfterMs: 60_000 };
+let patience: Partial<typeof unlimited>;
 
 beforeEach(async () => {
   test = await createTestDatabase('wallet');
-  db = createDb({ url: test.url, name: 'commits', maxConnections: 8, lockTimeoutMs: 250, log });
-  daemons = [createDaemon(), createDaemon(), createDaemon()];
+  const pool = { url: test.url, name: 'commits', maxConnections: 8, isByKey: true, log };
+  db = createDb(pool);
+  impatientDb = createDb({ ...pool, lockTimeoutMs: 250 });
+  patience = unlimited;
+  daemons = [createDaemon(db), createDaemon(db), createDaemon(db)];
 });
 
 afterEach(async () => {
   for (const daemon of daemons) await daemon.drain();
-  await db.close();
+  await Promise.all([db.close(), impatientDb.close()]);
   try {
     expect(await findLedgerFaults(test)).toEqual([]);
   } finally {
@@ -37,18 +45,23 @@ afterEach(async () => {
   }
 });
 
-const createDaemon = () =>
+const createDaemon = (database: Db) =>
   createGroupCommit<AuditedCommand, AuditedDecision>({
     keysOf: (command) => walletsOf(command).map(({ id }) => id),
     maxCommits: 2,
     log,
     explain: explainDefects(log),
-    commit: createOptimisticCommit(db),
+    commit: createOptimisticCommit(database),
   });
 
 const submit = (command: Command, n = 0): Promise<Result<AuditedDecision>> => {
   const waiting = { deadlineMs: performance.now() + 30_000, isCancelled: () => false };
-  return daemons[n % daemons.length]!.submit(command, waiting);
+  return daemons[n % daemons.length]!.submit(command, { ...waiting, ...patience });
+};
+/** One daemon, as in production: commands on a locked wallet are given up. */
+const useImpatientDaemon = (): void => {
+  patience = {};
+  daemons = [createDaemon(impatientDb)];
 };
 const deposit = (userId: string, amountMinor: bigint) =>
   buildCommand(userId, { amountMinor, callerClass: 'staff' });
@@ -147,8 +160,7 @@ describe('transfers', () => {
     let done = 0;
     for (const each of sent) void each.then(() => (done += 1));
     const kills = killConnections(test, () => done);
-    const results = await Promise.all(sent);
-    kills.stop();
+    const results = await Promise.all(sent).finally(() => kills.stop());
     expect(new Set(results.map(reasonOf))).toEqual(new Set(['ok']));
     const balances = await balancesOf(ring);
     expect(balances.reduce((all: bigint, balance) => all + (balance ?? 0n), 0n)).toBe(6_000n);
@@ -156,6 +168,7 @@ describe('transfers', () => {
   });
 
   it('while the payee’s wallet is locked, transfers to it are busy and all others go on', async () => {
+    useImpatientDaemon();
     const [ana = '', bia = '', cai = ''] = people(3);
     await Promise.all([ana, bia, cai].map((userId) => submit(deposit(userId, 100n))));
     const free = await holdWallet(test.superUrl, bia);
@@ -173,6 +186,7 @@ describe('transfers', () => {
 });
 
 it('behind a transfer to a locked wallet, the payer’s other commands are done', async () => {
+  useImpatientDaemon();
   const [ana = '', bia = ''] = people(2);
   await Promise.all([ana, bia].map((userId) => submit(deposit(userId, 100n))));
   const free = await holdWallet(test.superUrl, bia);

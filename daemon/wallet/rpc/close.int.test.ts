@@ -250,7 +250,10 @@ describe('a closed wallet and others', () => {
     );
     const other = randomUUID();
     await book(deposit(10_000n, other), deposit(1_000n));
-    const waiting = { deadlineMs: performance.now() + 20_000, isCancelled: () => false };
+    const waiting = {
+      ...{ deadlineMs: performance.now() + 50_000, isCancelled: () => false },
+      ...{ patienceMs: 50_000, busyAfterMs: 60_000 },
+    };
     const send = (i: number) => {
       const [inwards, outwards] = [transfer(other, userId), transfer(userId, other)];
       const asked = [deposit(1n), inwards, outwards][i % 3] ?? inwards;
@@ -267,7 +270,10 @@ describe('a closed wallet and others', () => {
       answers.push(reasonOf(await closing));
       expect(await test.query(shutIn)).toEqual([]);
       await Promise.all(sent);
-      if (isSwept) expect(reasonOf(await daemons[1]!.submit(deposit(1n), waiting))).toBe(closed);
+      if (isSwept) {
+        sent.push(daemons[1]!.submit(deposit(1n), waiting));
+        expect(reasonOf(await sent.at(-1)!)).toBe(closed);
+      }
       await setStatus('reopen');
       await book(deposit(1n));
     }

@@ -1,8 +1,11 @@
 import { readFile } from 'node:fs/promises';
 
-import { expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 
 import { runTour } from '../../../scripts/tour-story/run.ts';
+import { midnightTimeoutMs, waitPastMidnight } from '../../support/midnight.ts';
+
+beforeAll(waitPastMidnight, midnightTimeoutMs);
 
 it(
   'the day of a shop in docs/tour.md ends as each step says, and prints what the page says',

@@ -93,7 +93,7 @@ it('a transfer, parts of its reversal and a forced one reach both wallets and th
   expect(journal).toContain('= -50.00 BRL');
   expect((await ana!.run([...show, '-o', 'hledger'])).stdout).toContain('equity:external:itau');
   const file = join(world.folder, 'bia.csv');
-  const write = ['statement', 'export', '--locale', 'pt-BR', '--file', file, '--from', 'today'];
+  const write = ['statement', 'export', '--locale', 'pt-BR', '--file', file, '--from', 'yesterday'];
   expectCode(await bia!.run(write), 0);
   expect(await readFile(file, 'utf8')).toMatch(/;estorno;.*;50,00;;-50,00;BRL;UTC/);
 });

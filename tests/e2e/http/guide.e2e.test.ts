@@ -1,12 +1,15 @@
 import { readFile } from 'node:fs/promises';
 
-import { expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 
 import { listRoutes } from '../../../daemon/gateway/index.ts';
 import { chapters, intro } from '../../../scripts/http-guide/chapters/index.ts';
 import { runGuide } from '../../../scripts/http-guide/run.ts';
+import { midnightTimeoutMs, waitPastMidnight } from '../../support/midnight.ts';
 
 const guide = await readFile(new URL('../../../docs/http.md', import.meta.url), 'utf8');
+
+beforeAll(waitPastMidnight, midnightTimeoutMs);
 
 it(
   'the commands of docs/http.md have the answers that it prints',

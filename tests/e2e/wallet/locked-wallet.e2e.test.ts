@@ -86,12 +86,12 @@ describe('locked wallets', () => {
 
   it('a deposit and a balance as of a time are refused while the wallet is locked', async () => {
     const release = await lockWallet(stuck.id);
-    const args = ['deposit', '1.00', '--user', stuck.id, '--yes', '--timeout', '3s'];
+    const args = ['deposit', '1.00', '--user', stuck.id, '--yes', '--timeout', '15s'];
     const refused = await olga.run(args);
     expectCode(refused, 7);
     expect(refused.stderr).toContain('locked');
     const at = new Date().toISOString();
-    expectCode(await olga.run(['balance', '--user', stuck.id, '--at', at, '--timeout', '3s']), 7);
+    expectCode(await olga.run(['balance', '--user', stuck.id, '--at', at, '--timeout', '15s']), 7);
     // Without a time it is the last committed state, whatever is under way.
     expect(await olga.json(['balance', '--user', stuck.id])).toMatchObject({ balance: '5.00' });
     await release();

@@ -3,8 +3,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { queryService } from '../../support/ledger/ledger.ts';
 import type { RunRecord } from '../record/record.ts';
 
-/** What a defect has lost does not come any more: then the checkers say what is missing. */
-const maxMs = 15_000;
 const pollMs = 200;
 /** So often in a row everything has to be as it was. */
 const calmPolls = 3;
@@ -14,8 +12,15 @@ const countIn = async (dataDir: string, service: string, table: string): Promise
   return (await queryService<{ count: number }>(dataDir, service, text))[0]?.count ?? -1;
 };
 
-/** Until every entry is a line and an event, every message has its outcome, and nothing moves. */
-export async function waitForRest(dataDir: string, record: RunRecord): Promise<void> {
+/**
+ * Until every entry is a line and an event, every message has its outcome, and nothing moves; for
+ * `maxMs` at most, since what a defect has lost does not come any more.
+ */
+export async function waitForRest(
+  dataDir: string,
+  record: RunRecord,
+  maxMs: number,
+): Promise<void> {
   const endsAtMs = performance.now() + maxMs;
   let last = '';
   for (let calm = 0; calm < calmPolls && performance.now() < endsAtMs;) {

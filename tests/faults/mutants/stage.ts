@@ -37,6 +37,9 @@ export type Stages = {
 };
 
 const customerCount = 12;
+/** How long events and lines may take to come, on a slow machine too; and with a planted defect. */
+const restMs = 60_000;
+const restOfDefectMs = 15_000;
 
 /** Postgres and RabbitMQ for all runs, one after the other. */
 export async function createStages(): Promise<Stages> {
@@ -59,6 +62,7 @@ export async function createStages(): Promise<Stages> {
         return await play(
           scenario,
           { ...site, vhost },
+          program === undefined && Object.keys(schema).length === 0 ? restMs : restOfDefectMs,
           (node, extra = {}) => node.start({ RABBITMQ_URL: url, ...extra }, program),
           () => [
             ...ended.map((what) => ({ checker: 'log', what })),
@@ -77,6 +81,7 @@ export async function createStages(): Promise<Stages> {
 async function play(
   scenario: Scenario,
   site: Site,
+  maxRestMs: number,
   start: Stage['start'],
   checkLogs: () => readonly Violation[],
 ): Promise<readonly Violation[]> {
@@ -97,7 +102,7 @@ async function play(
       listener,
       start,
     });
-    await waitForRest(site.dataDir, record);
+    await waitForRest(site.dataDir, record, maxRestMs);
     const logs = checkLogs();
     const [history, rows] = [record.history(), await readFinalRows(site.dataDir)];
     return [...checkAll(history, rows), ...checkInternal(history, rows), ...logs];

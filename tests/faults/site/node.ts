@@ -1,4 +1,5 @@
 import { startWalletd, type Daemon, type Environment } from '../../../scripts/product.ts';
+import { findFreePort } from '../../support/free-port.ts';
 import { connect, type Connection } from '../../support/grpc/client.ts';
 
 /** One of the daemons, through all its restarts. */
@@ -27,7 +28,7 @@ export type OnEnd = (node: string, code: number | null, log: string) => void;
 
 export async function startNode(name: string, env: Environment, onEnd: OnEnd): Promise<Node> {
   const processes: Daemon[] = [];
-  let listen = '127.0.0.1:0';
+  let listen = `127.0.0.1:${await findFreePort()}`;
   let connection: Connection | undefined;
   let isWanted = false;
   const current = (): Daemon => {

@@ -7,16 +7,22 @@ import type { TestDatabase } from './database.ts';
 export function killConnections(
   { query }: Pick<TestDatabase, 'query'>,
   countDone: () => number,
-): { stop(): void } {
+): { stop(): Promise<void> } {
   let doneAtKill = -1;
+  let killing: Promise<unknown> = Promise.resolve();
   const timer = setInterval(() => {
     const done = countDone();
     if (done === doneAtKill) return;
     doneAtKill = done;
-    void query(
+    // One that fails kills nothing, and the next one comes soon.
+    killing = query(
       `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
        WHERE datname = current_database() AND application_name LIKE 'walletd%'`,
-    );
+    ).catch(() => undefined);
   }, 40);
-  return { stop: () => clearInterval(timer) };
+  const stop = async (): Promise<void> => {
+    clearInterval(timer);
+    await killing;
+  };
+  return { stop };
 }

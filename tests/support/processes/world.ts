@@ -10,6 +10,7 @@ import {
   type Environment,
   type Finished,
 } from '../../../scripts/product.ts';
+import { findFreePort } from '../free-port.ts';
 
 export const password = 'a long enough passphrase';
 
@@ -51,7 +52,7 @@ export async function createWorld(): Promise<World> {
   const path = process.env['PATH'] ?? '';
   let daemon: Daemon | undefined;
   // The same after a restart: sign-ins belong to an address.
-  let listen = '127.0.0.1:0';
+  let listen = `127.0.0.1:${await findFreePort()}`;
 
   const daemonEnv = (extra: Environment = {}): Environment => ({
     PATH: path,

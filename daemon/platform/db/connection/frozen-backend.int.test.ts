@@ -20,7 +20,7 @@ beforeEach(async () => {
   frozen = [];
   db = createDb({
     ...{ url: database.url, name: 'frozen', maxConnections: 1, log: createLog('silent') },
-    ...{ queryTimeoutMs: 1_000 },
+    ...{ queryTimeoutMs: 3_000 },
   });
 });
 

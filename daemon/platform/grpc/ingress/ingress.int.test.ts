@@ -151,8 +151,8 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
       });
       const busy = raw.open(talk, { ...as('ana'), staysOpen: true });
       const answers = [waiting, busy].map(readAnswer);
-      for (let i = 0; i < 8; i += 1) {
-        await sleep(400);
+      for (let i = 0; i < 32; i += 1) {
+        await sleep(100);
         busy.write(Buffer.from([0, 0, 0, 0, 1, 42]));
       }
       expect([waiting.closed, busy.closed]).toEqual([false, false]);
