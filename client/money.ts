@@ -15,7 +15,8 @@ export const createMoneyMethods = (sender: Sender): MoneyMethods => ({
     ...createList(sender, 'getTransactions'),
     create: (body, options) => sender.call('postTransactions', { body }, options),
     createBatch: (body, options) => createBatch(sender, body, options),
-    get: (id, options) => sender.call('getTransactionsById', { path: { id } }, options),
+    get: (id, query, options) =>
+      sender.call('getTransactionsById', { path: { id }, query: query ?? {} }, options),
     getByKey: (key, query, options) =>
       sender.call('getTransactionsByKeyByKey', { path: { key }, query: query ?? {} }, options),
   },

@@ -59,7 +59,11 @@ export type Client = {
     create(body: BodyOf<'postTransactions'>, options?: KeyedOptions): Promise<Transaction>;
     /** At most 1,000. A refused item does not affect others; results are in the same order. */
     createBatch(body: BatchBody, options?: CallOptions): Promise<readonly BatchResult[]>;
-    get(id: string, options?: CallOptions): Promise<Transaction>;
+    get(
+      id: string,
+      query?: QueryOf<'getTransactionsById'>,
+      options?: CallOptions,
+    ): Promise<Transaction>;
     getByKey(
       key: string,
       query?: QueryOf<'getTransactionsByKeyByKey'>,

@@ -747,7 +747,10 @@ export type Operations = {
   /** Get a transaction */
   readonly getTransactionsById: {
     readonly path: { readonly id: string };
-    readonly query: undefined;
+    readonly query: {
+      /** Staff: the id of a user. Customers leave it out. */
+      readonly user?: string | undefined;
+    };
     readonly body: undefined;
     readonly answer: Transaction;
   };

@@ -33,6 +33,9 @@ CREATE TABLE statement_lines (
 );
 -- The wallets of a user: one row for each, whatever the number of lines.
 CREATE INDEX statement_lines_first ON statement_lines (user_id, wallet_id) WHERE seq = 1;
+-- For questions over all wallets and a time: lines lie in about the order of their times. It takes
+-- 24 KB for 300,000 lines.
+CREATE INDEX lines_time ON statement_lines USING brin (occurred_at);
 
 -- Where lines are found by their metadata: a row for each key of the setting SEARCH_KEYS that a
 -- line has, written with the line. tag is `key=value`. Most lines have none. The primary key serves

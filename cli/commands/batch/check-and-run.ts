@@ -173,6 +173,7 @@ function openRows({ batch, input, self, users }: Checks, resumed: Progress | und
   const reader = openReader(batch, input);
   const defaults = {
     ...{ currency, user, isStaff: isStaff(self.role), isKeyNeeded: batchId === undefined },
+    isGroup: false,
   };
   return { reader, source: prepareChunks({ reader, resumed, batchId, users, defaults }) };
 }

@@ -45,7 +45,7 @@ export async function readGroup(
   const ownKeys = createOwnKeys();
   const defaults = {
     ...{ currency: group.currency, user: user.value?.id },
-    ...{ isStaff: isStaff(self.value.role), isKeyNeeded: false },
+    ...{ isStaff: isStaff(self.value.role), isKeyNeeded: false, isGroup: true },
   };
   const checked = raws.map((raw) => refuseSameKey(checkRow(raw, defaults), ownKeys));
   const valid = checked.filter(isValid);

@@ -223,13 +223,15 @@ const readRoutes: readonly Route[] = [
     tag,
     fieldNames: { transaction_id: 'id' },
     summary: 'Get a transaction',
+    description: 'Of a transfer the own side; for staff the side of `user`, or the one that paid.',
     credential: 'required',
     params: z.strictObject({ id: uuid }),
+    query: z.strictObject({ user }),
     answers: { 200: { description: 'The transaction', schema: transaction, example } },
-    problems: ['TRANSACTION_NOT_FOUND'],
-    run: async ({ params, call }) => {
+    problems: ['TRANSACTION_NOT_FOUND', 'USER_NOT_FOUND'],
+    run: async ({ params, query, call }) => {
       const by = { $case: 'transactionId', value: canonicalId(params.id) } as const;
-      return getBy(call, { by });
+      return getBy(call, { by, userId: query.user ?? '' });
     },
   }),
   defineRoute({

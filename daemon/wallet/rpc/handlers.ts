@@ -58,10 +58,13 @@ export function createHandlers(options: HandlerOptions): Handlers<WalletServiceS
       withDenialReport(options, 'getTransaction', (request, context) =>
         getTransaction(options, request, context),
       ),
-      (_request, { transaction }) => ({
+      (_request, { transaction, related: [other] }) => ({
         action: 'transaction.get',
         target: transaction?.userId ?? '',
-        details: { transactionId: transaction?.id ?? '' },
+        details: {
+          transactionId: transaction?.id ?? '',
+          ...(other ? { otherUserId: other.userId } : {}),
+        },
       }),
     ),
     listTransactions: auditRead(

@@ -64,6 +64,10 @@ export const httpObjectRules: readonly HttpObjectRule[] = [
     query: { pageToken, limit: '1' },
   })),
   asRow('GET /v1/transactions/:id', 'id', 'transaction_id'),
+  by('GET /v1/transactions/:id', 'user', 'transaction_id, user_id', (of) => ({
+    params: { id: of.transactionId },
+    query: { user: of.userId },
+  })),
   asRow('GET /v1/transactions/by-key/:key', 'user', 'idempotency_key, user_id'),
   by('GET /v1/transactions/by-key/:key', 'key', 'idempotency_key', (of) => ({
     params: { key: of.key },

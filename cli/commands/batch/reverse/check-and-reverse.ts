@@ -117,7 +117,7 @@ function toRunInput(
   const { file, format, isDryRun, maxErrors, areReplayedIncluded } = reversal;
   const defaults = {
     ...{ currency: context.settings.currency, user: undefined },
-    ...{ isStaff: isStaff(self.role), isKeyNeeded: true },
+    ...{ isStaff: isStaff(self.role), isKeyNeeded: true, isGroup: false },
   };
   return {
     ...{ file, isDryRun, maxErrors },

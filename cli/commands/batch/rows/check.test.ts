@@ -5,7 +5,7 @@ import type { RawRow } from './raw-row.ts';
 
 const parent = '6f1c3f3e-0000-4000-8000-000000000001';
 const defaults: RowDefaults = {
-  ...{ currency: 'BRL', user: undefined, isStaff: false, isKeyNeeded: false },
+  ...{ currency: 'BRL', user: undefined, isStaff: false, isKeyNeeded: false, isGroup: false },
 };
 
 const check = (cells: RawRow['cells'], over: Partial<RowDefaults> = {}) =>
@@ -147,6 +147,7 @@ it.each<[RawRow['cells'], string, string, Partial<RowDefaults>?]>([
   [{ operation: 'deposit', amount: '1', key: 'k'.repeat(256) }, 'INVALID_ARGUMENT', 'key'],
   [{ operation: 'deposit', amount: '1', user: 'ana' }, 'INVALID_ARGUMENT', 'user'],
   [{ operation: 'deposit', amount: '1' }, 'INVALID_ARGUMENT', 'key', { isKeyNeeded: true }],
+  [{ operation: 'fee', amount: '1' }, 'INVALID_ARGUMENT', 'operation'],
   [{ operation: 'deposit', amount: '1' }, 'USER_REQUIRED', 'user', { isStaff: true }],
   [{ operation: 'transfer', amount: '1' }, 'INVALID_ARGUMENT', 'to'],
   [{ operation: 'transfer', amount: '1', to: 'bia' }, 'INVALID_ARGUMENT', 'to'],
@@ -198,4 +199,9 @@ it('a batch row that could not be read is refused with the problem', () => {
     field: '',
     message: 'the row is not JSON',
   });
+});
+
+it('a group may have fees', () => {
+  const cells = { operation: 'fee', amount: '1' };
+  expect(check(cells, { isGroup: true })).toMatchObject({ operation: 'fee', amountMinor: 100n });
 });

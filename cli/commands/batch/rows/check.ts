@@ -70,6 +70,8 @@ export type RowDefaults = {
   readonly isStaff: boolean;
   /** Without a batch id each row must bring its key. */
   readonly isKeyNeeded: boolean;
+  /** Of an atomic group, which may have fees. */
+  readonly isGroup: boolean;
 };
 
 const textColumns = [
@@ -91,6 +93,13 @@ function toCanonical({ cells }: RawRow): Cells {
   return canonical;
 }
 
+function findOperationProblem(operation: string, isGroup: boolean): string | undefined {
+  const possible = isGroup ? operations : operations.filter((one) => one !== 'fee');
+  if (possible.some((one) => one === operation)) return undefined;
+  if (operation !== 'fee') return `must be one of ${possible.join(', ')}`;
+  return 'fee is possible in an atomic group only: `wallet group run FILE`';
+}
+
 /** Checks a row as far as it can be without the server. */
 export function checkRow(raw: RawRow, defaults: RowDefaults): CheckedRow | InvalidRow {
   const { row } = raw;
@@ -105,9 +114,8 @@ export function checkRow(raw: RawRow, defaults: RowDefaults): CheckedRow | Inval
   if (raw.problem !== undefined) return invalid('', `the row ${raw.problem}`);
   const garbled = findGarbled(cells);
   if (garbled) return invalid(garbled, 'is not valid UTF-8: save the file as UTF-8');
-  if (!isOperation(operation)) {
-    return invalid('operation', `must be one of ${operations.join(', ')}`);
-  }
+  const unknown = findOperationProblem(operation, defaults.isGroup);
+  if (!isOperation(operation) || unknown !== undefined) return invalid('operation', unknown ?? '');
   for (const [column, maxLength] of textColumns) {
     const cell = cells[column];
     const problem = cell === undefined ? undefined : findTextProblem(cell, maxLength);
