@@ -16,13 +16,13 @@ const userId = '0b6f3f0e-6f0c-4f0e-9a51-5b1b5c1f7a10';
 const entries = {
   batch: async (number: string): Promise<bigint | string> => {
     const line = `{"operation":"deposit","user":"${userId}","key":"k","amount":${number}}`;
-    const options = { delimiter: ',', isPiped: false, isKeyNeeded: false, isGroup: false };
+    const options = { delimiter: ',', isPiped: false, isKeyNeeded: false };
     const input = Readable.from([Buffer.from(line)]);
     const { rows } = readRows(input, { format: 'ndjson', ...options });
     for await (const [raw] of rows) {
       if (!raw) continue;
-      const defaults = { currency: 'BRL', user: undefined, isStaff: true, isKeyNeeded: true };
-      const row = checkRow(raw, defaults);
+      const defaults = { currency: 'BRL', user: undefined, isStaff: true };
+      const row = checkRow(raw, { ...defaults, isKeyNeeded: true, isGroup: false });
       if ('reason' in row) return row.reason === 'AMOUNT_INVALID' ? row.message : row.reason;
       return row.amountMinor ?? 'no amount';
     }

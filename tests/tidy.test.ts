@@ -236,6 +236,14 @@ describe('documents', () => {
     expect(all).toEqual(all.map((_number, index) => index + 1));
   });
 
+  it('functions and types that the walk through the code names exist', () => {
+    const paths = ['docs/walkthrough.md', 'ARCHITECTURE.md'];
+    const names = paths.flatMap((path) => read(path).match(/(?<=`)[a-z]+[A-Z]\w*(?=[`(])/g) ?? []);
+    expect(names.length).toBeGreaterThan(100);
+    const words = new Set(code.flatMap((path) => read(path).match(/\w+/g) ?? []));
+    expect(names.filter((name) => !words.has(name))).toEqual([]);
+  });
+
   it('the index of decisions lists each one under its own title', () => {
     const index = read('docs/decisions/README.md');
     for (const path of docs.filter((file) => /^docs\/decisions\/\d/.test(file))) {

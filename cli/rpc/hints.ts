@@ -63,7 +63,7 @@ export const hintByReason: Readonly<Record<Reason, string | undefined>> = {
   CAPTURE_EXCEEDS_HOLD: 'capture what is left, or omit --amount: wallet holds show ID',
   HOLD_LIMIT_EXCEEDED: 'capture or release some: wallet holds list --state open',
   LIMIT_EXCEEDED: 'wallet limits show',
-  DEBIT_TOTAL_EXCEEDED: 'ask the staff for another wallet',
+  DEBIT_TOTAL_EXCEEDED: 'use the wallet of another user, or one in another currency',
   TERMS_CHANGED: 'look at the terms, then run the command again: wallet limits show --user USER',
   GROUP_ABORTED: 'correct the item that is named, and send the group again',
   IDEMPOTENCY_KEY_REQUIRED: 'give each item its idempotency key',

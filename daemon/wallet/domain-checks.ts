@@ -107,8 +107,8 @@ function checkTotal(wallet: WalletState, amountMinor: bigint): Decision | undefi
   const max = formatMinor(maxDebitedMinor, exponent);
   return reject(
     'DEBIT_TOTAL_EXCEEDED',
-    `all debits of the wallet come to ${debited} ${currency}, and may come to ${max}: have staff ` +
-      'close it and open another',
+    `all debits of the wallet come to ${debited} ${currency}, and may come to ${max}: use ` +
+      'the wallet of another user, or one in another currency',
     { field: 'amount', walletId: wallet.id, debited, max, currency },
   );
 }

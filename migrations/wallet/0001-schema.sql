@@ -44,8 +44,8 @@ CREATE TABLE wallets (
 ) WITH (fillfactor = 50);
 
 -- The ledger. A row is a double entry: amount goes to the wallet (above 0) or from it (below 0),
--- and the opposite to contra_account. operation: 1 deposit, 2 withdraw, 3 purchase, 4 reversal, 5
--- cancellation. source: 1 gRPC, 2 message. There is no foreign key to wallets: each insert holds
+-- and the opposite to contra_account. operation: core/operations.ts has the numbers. source: 1 gRPC,
+-- 2 message, 3 the daemon itself. There is no foreign key to wallets: each insert holds
 -- its wallet's lock already, and the check would double the cost of a row.
 CREATE TABLE transactions (
   wallet_id uuid NOT NULL,
