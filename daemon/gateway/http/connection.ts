@@ -96,8 +96,9 @@ export function createConnectionState(socket: Socket, handle: RequestListener): 
   };
   const finish = (): void => {
     idleSinceMs = nowMs();
-    // An answer after which the connection is closed: what waits is neither done nor answered.
-    if (current?.response.shouldKeepAlive === false) isOver = true;
+    // After an answer that was the last one Node has ended the socket by now, whatever the reason:
+    // what waits is neither done nor answered.
+    if (socket.writableEnded) isOver = true;
     current = undefined;
     if (isOver || socket.destroyed) return;
     const next = waiting.shift();

@@ -1,4 +1,6 @@
+import type { ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { afterEach, expect, it } from 'vitest';
 
@@ -11,13 +13,15 @@ import { createHttpListener } from './listener.ts';
 const close: (() => void)[] = [];
 afterEach(() => close.splice(0).forEach((end) => end()));
 
+type Answer = (response: ServerResponse) => unknown;
+
 /** A listener with room for two connections, which answers each request on demand. */
-async function startListener() {
+async function startListener(answer: Answer = (response) => response.end('done')) {
   const answers: (() => void)[] = [];
   let onRequest = (): void => undefined;
   const server = createHttpListener({
     handle: (_request, response) => {
-      answers.push(() => response.end('done'));
+      answers.push(() => answer(response));
       onRequest();
     },
     tls: undefined,
@@ -77,3 +81,21 @@ it('a request is begun once the one before it on its connection is answered', as
   expect((await connection.next())?.text).toBe('done');
   other.close();
 });
+
+it.each<[string, Readonly<Record<string, string>>, Answer]>([
+  ['a head', {}, (response) => response.writeHead(400, { connection: 'close' }).end('done')],
+  ['a header', {}, (response) => response.setHeader('Connection', 'close').end('done')],
+  ['a request', { Connection: 'close' }, (response) => response.end('done')],
+])(
+  'what follows an answer that is the last one, because of %s, is not begun',
+  async (_why, headers, answer) => {
+    const { port, answers } = await startListener(answer);
+    const connection = openRaw(port);
+    connection.write(Buffer.concat([toRequest('GET', '/', headers), toRequest('GET', '/')]));
+    while (answers.length === 0) await sleep(1);
+    answers[0]?.();
+    expect((await connection.rest()).map(({ text }) => text)).toEqual(['done']);
+    await sleep(100);
+    expect(answers).toHaveLength(1);
+  },
+);

@@ -85,6 +85,8 @@ it('what follows a refused request on a closed connection is not done', async ()
   connection.write(Buffer.concat([bad, moveOf('deposit', '7.00', 'CHF')]));
   const answers = await connection.rest();
   expect(answers.map(({ body }) => body['reason'])).toEqual(['JSON_INVALID']);
+  // It would be done by now, if it had been begun.
+  await sleep(500);
   const wallet = await sendRaw(
     port,
     toRequest('GET', '/v1/transactions?currency=CHF', { Authorization: authorization }),
