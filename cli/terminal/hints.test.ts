@@ -88,7 +88,7 @@ describe('hints', () => {
   });
 
   it('every command in the hints of refusals is one that exists', () => {
-    const prose = ['of your'];
+    const prose = ['of your', 'of another'];
     const named = Object.values(hintByReason).flatMap((hint) =>
       [...(hint ?? '').matchAll(/(?<!-)\bwallet ([a-z][a-z-]*(?: [a-z][a-z-]*)?)/g)].map(
         ([, name = '']) => name,

@@ -43,7 +43,10 @@ beforeEach(async () => {
         currency: 'EUR',
         contraAccount: 'external:itau',
       };
-      return { holds: [holdOf({}), holdOf(other)], nextPageToken: '', asOf: new Date() };
+      const holds = [holdOf({}), holdOf(other)].filter(
+        ({ currency }) => request.currency === '' || currency === request.currency,
+      );
+      return { holds, nextPageToken: '', asOf: new Date() };
     },
     getHold: (request: GetHoldRequest) => {
       gets.push(request);
@@ -102,6 +105,7 @@ test('holds list --json has each hold, with the address of its owner', async () 
     ...{ placedAt: '2026-11-22T12:00:00.000Z', expiresAt: '2026-11-29T12:00:00.000Z' },
   });
   expect(items).toHaveLength(2);
+  expect(lists.at(-1)).toMatchObject({ userId: '', currency: '' });
   const euros = await run('list --currency EUR -o csv --columns left,currency,for');
   expect(euros.out.trim().split(/\r?\n/)).toEqual([
     'left,currency,for',

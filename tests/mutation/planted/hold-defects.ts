@@ -110,8 +110,8 @@ export const holdDefects: Readonly<Record<string, Defect>> = {
   },
   'a part of a refused group is done': {
     file: groups,
-    find: 'return failed < 0 ? batch : refuseGroup(',
-    replace: 'return failed < 99 ? batch : refuseGroup(',
+    find: 'return cause ? refuseGroup(',
+    replace: 'return cause && refused.length > 99 ? refuseGroup(',
     tests: ofGroups,
   },
   'a group of old and new items is done': {

@@ -110,7 +110,8 @@ describe('stream windows', () => {
     const other = insist(raw, '/test.Test/source', as('User bia'), 1);
     const flood = insist(raw, wait, ana, 40);
     await until(() => flood.statuses.length > 2_000);
-    expect(streamsOf(raw)).toBe(maxStreams);
+    // On a slow machine it may have been lower until the other user's next call.
+    await until(() => streamsOf(raw) === maxStreams);
     expect(other.statuses.every((one) => one === 0)).toBe(true);
     const letting = setInterval(answerWaiting, 5);
     await Promise.all([flood.stop(), other.stop()]);
