@@ -127,6 +127,24 @@ describe('actions of staff', () => {
     }
   });
 
+  it('the line of a read transfer names both owners, and of one side its owner', async () => {
+    const { create, get } = serve();
+    const payeeId = randomUUID();
+    await create({ userId }, operator);
+    const transfer = { userId, operation: Operation.TRANSFER, toUserId: payeeId, amountMinor: 1n };
+    const done = await create({ ...transfer, idempotencyKey: 'transfer' }, operator);
+    const id = done.ok ? (done.value.transaction?.id ?? '') : '';
+    const by = { $case: 'transactionId', value: id } as const;
+    for (const named of ['', payeeId]) {
+      expect(verdictOf(await get({ userId: named, currency: '', by }, operator))).toBe('ok');
+    }
+    const lines = (await readAudit(test)).filter(({ action }) => action === 'transaction.get');
+    expect(lines.map(({ target, details }) => [target, details])).toEqual([
+      [userId, { transactionId: id, otherUserId: payeeId }],
+      [payeeId, { transactionId: id }],
+    ]);
+  });
+
   it('an action of staff is recorded once though the answer to COMMIT is lost', async () => {
     const cutter = await startCommitCutter(test.url);
     const db = createDb({ url: cutter.url, name: 'cut', maxConnections: 4, log });

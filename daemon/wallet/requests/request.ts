@@ -28,6 +28,13 @@ export type TransactionRequest = HoldRequest & {
   readonly actor: string;
 };
 
+/** ISO 4217 has no such code. */
+export const unknownCurrency = refuse(
+  'CURRENCY_UNKNOWN',
+  'currency must be a code of ISO 4217 in capitals, like BRL',
+  { field: 'currency' },
+);
+
 /**
  * The wallet of a user in a currency; CURRENCY_UNKNOWN if ISO 4217 has no such code. `cache` saves
  * the hash for a wallet that was asked for before.
@@ -36,11 +43,7 @@ export function refOf(userId: string, currency: string, cache?: WalletRefs): Res
   const known = cache?.find(userId, currency);
   if (known) return succeed(known);
   const exponent = findExponent(currency);
-  if (exponent === undefined) {
-    return refuse('CURRENCY_UNKNOWN', 'currency must be a code of ISO 4217 in capitals, like BRL', {
-      field: 'currency',
-    });
-  }
+  if (exponent === undefined) return unknownCurrency;
   const ref = { id: walletIdOf(userId, currency), userId, currency, exponent };
   cache?.keep(ref);
   return succeed(ref);

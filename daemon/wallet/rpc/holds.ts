@@ -31,6 +31,7 @@ import {
   type HoldSpan,
   type OwnedHold,
 } from '../store/list-holds.ts';
+import { unknownCurrency } from '../requests/request.ts';
 import { toWireHold, wireHoldStates } from './wire-holds.ts';
 import { readRef, type ReadOptions } from './reads.ts';
 
@@ -129,10 +130,7 @@ async function findScope(
   const isStaff = principal.kind === 'user' && principal.role !== 'customer';
   if (isStaff && request.userId === '') {
     const { currency } = request;
-    if (currency !== '' && findExponent(currency) === undefined) {
-      const problem = 'currency must be a code of ISO 4217, like BRL';
-      return refuse('CURRENCY_UNKNOWN', problem, { field: 'currency' });
-    }
+    if (currency !== '' && findExponent(currency) === undefined) return unknownCurrency;
     return succeed({ walletId: principal.apiKey?.walletId, currency: currency || undefined });
   }
   const ref = readRef(options, request, principal);
